@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What all tests share. This file also puts tests/ on the path, for `import oracle`."""
+
+import zlib
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture
+def rng(request):
+    """A generator seeded by the name of the test, so every test can run alone."""
+    return np.random.default_rng(zlib.crc32(request.node.nodeid.encode()))
