@@ -180,8 +180,8 @@ LOSS_VALUES = [
     ("categorical_hinge", [0, 1, 0], [0.5, 0.2, 0.9], (), 1.7),
     ("cosine_similarity", [2, 0], [3, 4], (), -0.6),
     ("cosine_similarity", [1, 0], [0, 0], (), 0.0),
-    ("binary_accuracy", [1, 0, 0, 1], [0.6, 0.5, 0.7, 0.2], (), 0.5),
-    ("binary_accuracy", [1, 0], [0.6, 0.5], (0.7,), 0.5),
+    ("binary_accuracy", [1, 0, 0, 0], [0.6, 0.5, 0.7, 0.2], (), 0.75),
+    ("binary_accuracy", [1, 0, 1, 1], [0.6, 0.5, 0.8, 0.9], (0.7,), 0.75),
     ("categorical_accuracy", [0, 1, 0], [1, 2, 2], (), 1.0),
     ("sparse_categorical_accuracy", 2, [1, 2, 2], (), 0.0),
 ]

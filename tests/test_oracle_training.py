@@ -78,6 +78,33 @@ def test_optimizer_first_two_steps(name):
         assert w[0] == pytest.approx(expected, abs=4e-7)
 
 
+# The first step with g = 2 and an epsilon of 1/2, which shows where it is added.
+EPSILON_STEPS = {
+    "rmsprop": 0.2 / R(0.4 + 0.5),
+    "adam": 0.1 * R(0.001) / 0.1 * 0.2 / (R(0.004) + 0.5),
+    "amsgrad": 0.1 * R(0.001) / 0.1 * 0.2 / (R(0.004) + 0.5),
+    "adamax": 0.1 * 0.2 / (0.1 * 2.5),
+    "nadam": 2 * (1 - nadam_by_hand()[0]) / 2.5,
+    "adagrad": 0.2 / R(4.1 + 0.5),
+    "adadelta": 0.1 * R(0.5) / R(0.2 + 0.5) * 2,
+}
+
+
+@pytest.mark.parametrize(("name", "expected"), EPSILON_STEPS.items())
+def test_where_epsilon_is_added(name, expected):
+    w = np.array([1.0])
+    make_optimizer(name, learning_rate=0.1, epsilon=0.5).step([w], [np.array([2.0])])
+    assert w[0] == pytest.approx(1 - expected, rel=1e-12)
+
+
+def test_lion_follows_its_average():
+    """m is 0, 0.02, 0.0188: against the sign of the second gradient, with the third."""
+    w, optimizer = np.array([1.0]), make_optimizer("lion", learning_rate=0.1)
+    for g, expected in ((2.0, 0.9), (-0.1, 0.8), (-0.3, 0.9)):
+        optimizer.step([w], [np.array([g])])
+        assert w[0] == pytest.approx(expected, rel=1e-14)
+
+
 def test_amsgrad_keeps_the_largest_v():
     plain, kept = make_optimizer("adam"), make_optimizer("amsgrad")
     w, u = np.array([1.0]), np.array([1.0])

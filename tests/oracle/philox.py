@@ -43,3 +43,38 @@ def philox4x32(counter, key, rounds=10):
         k0 = (k0 + KEY_STEPS[0]) & WORD
         k1 = (k1 + KEY_STEPS[1]) & WORD
     return c0, c1, c2, c3
+
+
+def keep_mask(rate, seed, step, n):
+    """Which of the first `n` elements dropout keeps (list of bool).
+
+    Eight elements share the counter (element // 8, step), as csrc/rng.h says; each has
+    16 of its bits, low half of a word first, and is dropped below 65536 rate.
+    """
+    key = seed & WORD, seed >> 32
+    kept = []
+    for block in range(-(-n // 8)):
+        counter = block & WORD, block >> 32, step & WORD, step >> 32
+        for word in philox4x32(counter, key):
+            kept += [
+                half >= int(rate * 65536 + 0.5) for half in (word & 0xFFFF, word >> 16)
+            ]
+    return kept[:n]
+
+
+def bits64(seed, stream, i):
+    """64-bit number `i` of a stream: two to a counter (i // 2, stream)."""
+    block = i // 2
+    counter = block & WORD, block >> 32, stream & WORD, stream >> 32
+    words = philox4x32(counter, (seed & WORD, seed >> 32))
+    low, high = words[2 * (i % 2) : 2 * (i % 2) + 2]
+    return low | high << 32
+
+
+def permutation(seed, epoch, n):
+    """The order of rows in an epoch: Fisher and Yates from the top, r n / 2^64."""
+    order = list(range(n))
+    for i in range(n - 1, 0, -1):
+        j = bits64(seed, epoch, i) * (i + 1) >> 64
+        order[i], order[j] = order[j], order[i]
+    return order
