@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Optimizers with Keras 3's names, formulas and defaults, and rate schedules."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pynn._lookup import from_config, resolve, table, to_config
+from pynn.optimizers import schedules
+from pynn.optimizers._adagrad import Adadelta, Adagrad
+from pynn.optimizers._adam import Adam, Adamax, AdamW, Nadam
+from pynn.optimizers._base import LearningRate, Optimizer, OptimizerSpec
+from pynn.optimizers._ftrl import Ftrl
+from pynn.optimizers._lion import Lion
+from pynn.optimizers._rmsprop import RMSprop
+from pynn.optimizers._sgd import SGD
+
+__all__ = [
+    "SGD",
+    "Adadelta",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "Ftrl",
+    "LearningRate",
+    "Lion",
+    "Nadam",
+    "Optimizer",
+    "OptimizerSpec",
+    "RMSprop",
+    "deserialize",
+    "get",
+    "schedules",
+    "serialize",
+]
+
+_OPTIMIZERS = table(
+    (SGD, RMSprop, Adam, AdamW, Adamax, Nadam, Adagrad, Adadelta, Lion, Ftrl)
+)
+
+
+def get(identifier: str | Mapping[str, Any] | type[Optimizer] | Optimizer) -> Optimizer:
+    """Return the optimizer that a name, configuration, class or object stands for.
+
+    Names are those of the classes in any case: ``"adam"``, ``"RMSprop"``.
+
+    Raises
+    ------
+    ValueError
+        If there is none; the message lists the nearest names.
+    """
+    return resolve(identifier, _OPTIMIZERS, Optimizer, "optimizer")
+
+
+def serialize(optimizer: Optimizer) -> dict[str, Any]:
+    """Return an optimizer as plain data, without its state."""
+    return to_config(optimizer)
+
+
+def deserialize(config: Mapping[str, Any]) -> Optimizer:
+    """Make the optimizer that `serialize` wrote down."""
+    return from_config(config, _OPTIMIZERS, "optimizer")

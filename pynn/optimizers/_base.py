@@ -1,0 +1,247 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What all optimizers share: the rate, clipping, weight decay and the state.
+
+Python only describes an optimizer; `Optimizer.spec` is what the C core runs (the order
+of the hyper-parameters is that of csrc/update.h). One step clips the gradients, decays
+the weights (``w -= rate * weight_decay * w``, on every trainable weight) and then
+applies the rule.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, TypedDict
+
+import numpy as np
+
+from pynn._checks import integer, optional_real, real
+from pynn._lookup import to_config
+from pynn._names import snake_case
+from pynn._ops import OPTIMIZERS
+from pynn.optimizers.schedules import LearningRateSchedule, deserialize
+
+OptimizerSpec = tuple[int, tuple[float, ...], float, float, float, float]
+"""kind, hyper, weight_decay, clipvalue, clipnorm, global_clipnorm"""
+
+Rate = float | LearningRateSchedule | Callable[[], float]
+
+_CLIPS = ("clipvalue", "clipnorm", "global_clipnorm")
+_POSITIVE = "(0, inf)"
+_UNSUPPORTED = (
+    "use_ema",
+    "ema_overwrite_frequency",
+    "gradient_accumulation_steps",
+)
+_IGNORED = ("ema_momentum", "loss_scale_factor")
+
+
+class Common(TypedDict, total=False):
+    """Keywords that every optimizer takes; see `Optimizer`."""
+
+    weight_decay: float | None
+    clipnorm: float | None
+    clipvalue: float | None
+    global_clipnorm: float | None
+    use_ema: bool
+    ema_momentum: float
+    ema_overwrite_frequency: int | None
+    loss_scale_factor: float | None
+    gradient_accumulation_steps: int | None
+    name: str | None
+
+
+class LearningRate(float):
+    """The rate of an optimizer at the time of asking: a float that can set a new one.
+
+    It stays what it was; ask the optimizer again after a change.
+    """
+
+    _owner: Optimizer
+
+    def numpy(self) -> np.float64:
+        """Return the rate as a NumPy number."""
+        return np.float64(self)
+
+    def assign(self, value: float) -> LearningRate:
+        """Set the optimizer's rate; the same as ``optimizer.learning_rate = value``."""
+        self._owner.learning_rate = value
+        return self._owner.learning_rate
+
+    def __reduce__(self) -> tuple[type[float], tuple[float]]:
+        return float, (float(self),)
+
+
+class Optimizer:
+    """Base of the optimizers.
+
+    Parameters
+    ----------
+    learning_rate : float, LearningRateSchedule or callable
+        Step size; a schedule is asked with the number of steps taken so far, a callable
+        without argument. Both may be asked ahead of the steps.
+    weight_decay : float, optional
+        Share of the weight, times the rate, that every step takes off.
+    clipnorm, global_clipnorm, clipvalue : float, optional
+        Longest gradient of one variable, of all together, and largest element. At most
+        one may be given.
+    use_ema, ema_momentum, ema_overwrite_frequency, loss_scale_factor, \
+gradient_accumulation_steps
+        Known from Keras; only their defaults are supported, and the scale of the loss
+        is ignored, as nothing here needs one.
+    name : str, optional
+
+    Raises
+    ------
+    ValueError
+        If an argument is unknown or out of range.
+    """
+
+    fields: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, learning_rate: Rate, **common: Any) -> None:
+        self._refuse_unknown(common)
+        self.name = common.get("name") or snake_case(type(self).__name__)
+        decay = common.get("weight_decay")
+        self.weight_decay = optional_real(decay, self._at("weight_decay"), "[0, inf)")
+        for name in _CLIPS:
+            limit = optional_real(common.get(name), self._at(name), _POSITIVE)
+            setattr(self, name, limit)
+        given = [name for name in _CLIPS if getattr(self, name) is not None]
+        if len(given) > 1:
+            raise ValueError(
+                f"{type(self).__name__}: only one of {', '.join(_CLIPS)} may be set, "
+                f"got {' and '.join(given)}"
+            )
+        self._rate: Rate = self._checked_rate(learning_rate)
+        self.reset()
+
+    clipvalue: float | None
+    clipnorm: float | None
+    global_clipnorm: float | None
+
+    def reset(self) -> None:
+        """Forget all steps: the counter, the state vectors and what they share."""
+        self._iterations = 0
+        self.slots: list[np.ndarray[Any, np.dtype[Any]]] = []
+        self.scalar = np.ones(2)
+
+    def rule(self) -> tuple[str, tuple[float, ...]]:
+        """Return the row of ``OPTIMIZERS`` and its hyper-parameters."""
+        raise NotImplementedError(
+            f"{type(self).__name__}: optimizers of your own are not supported"
+        )
+
+    def spec(self) -> OptimizerSpec:
+        """Return what the core needs to know, learning rates apart."""
+        kind, hyper = self.rule()
+        return (
+            OPTIMIZERS.index(kind),
+            hyper,
+            self.weight_decay or 0.0,
+            self.clipvalue or 0.0,
+            self.clipnorm or 0.0,
+            self.global_clipnorm or 0.0,
+        )
+
+    @property
+    def iterations(self) -> int:
+        """Number of steps taken."""
+        return self._iterations
+
+    @iterations.setter
+    def iterations(self, value: int) -> None:
+        self._iterations = integer(value, self._at("iterations"), 0)
+
+    @property
+    def learning_rate(self) -> LearningRate:
+        """The rate of the next step; a number may be assigned unless a schedule rules.
+
+        Raises
+        ------
+        TypeError
+            On assigning a number when the optimizer was made with a schedule.
+        """
+        rate = LearningRate(self.rates(self._iterations, 1)[0])
+        rate._owner = self
+        return rate
+
+    @learning_rate.setter
+    def learning_rate(self, value: Rate) -> None:
+        rate = self._checked_rate(value)
+        if isinstance(self._rate, LearningRateSchedule) and isinstance(rate, float):
+            raise TypeError(
+                f"{type(self).__name__}: learning_rate is ruled by a "
+                f"{type(self._rate).__name__} and cannot be set to {value!r}; "
+                "make the optimizer with a number to change it later"
+            )
+        self._rate = rate
+
+    def rates(self, first: int, count: int) -> np.ndarray[Any, np.dtype[np.float64]]:
+        """Return the rates of `count` steps from number `first` (0 is the first).
+
+        A constant rate comes as one element, whatever `count` is.
+        """
+        if isinstance(self._rate, LearningRateSchedule):
+            return self._rate.rates(first, count)
+        if isinstance(self._rate, float):
+            return np.array([self._rate])
+        return self._asked(self._rate, first, count)
+
+    def _asked(
+        self, rate: Callable[[], float], first: int, count: int
+    ) -> np.ndarray[Any, np.dtype[np.float64]]:
+        """Ask a function for each step, with `iterations` at that step."""
+        now, found = self._iterations, np.empty(count)
+        try:
+            for i in range(count):
+                self._iterations = first + i
+                found[i] = real(rate(), self._at("learning_rate()"), "[0, inf)")
+        finally:
+            self._iterations = now
+        return found
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make this optimizer again, without its state."""
+        rate = self._rate
+        if isinstance(rate, LearningRateSchedule):
+            written: Any = to_config(rate)
+        else:
+            written = rate
+        names = ("weight_decay", *_CLIPS, *self.fields)
+        own = {name: getattr(self, name) for name in names}
+        return {"name": self.name, "learning_rate": written} | own
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Optimizer:
+        """Make an optimizer from what `get_config` returned."""
+        arguments = dict(config)
+        if isinstance(arguments.get("learning_rate"), Mapping):
+            arguments["learning_rate"] = deserialize(arguments["learning_rate"])
+        return cls(**arguments)
+
+    def _at(self, argument: str) -> str:
+        return f"{type(self).__name__}: {argument}"
+
+    def _checked_rate(self, value: Rate) -> Rate:
+        if isinstance(value, LearningRateSchedule):
+            return value
+        if callable(value):
+            return value
+        return real(value, self._at("learning_rate"), "[0, inf)")
+
+    def _refuse_unknown(self, common: dict[str, Any]) -> None:
+        if common.pop("decay", None) is not None:
+            warnings.warn(
+                f"{type(self).__name__}: decay is ignored, as in Keras 3; "
+                "use a schedule of optimizers.schedules",
+                stacklevel=4,
+            )
+        for name in common:
+            if name in _UNSUPPORTED and common[name]:
+                raise ValueError(f"{self._at(name)} is not supported")
+            if name not in Common.__annotations__:
+                hint = "; did you mean learning_rate?" if name == "lr" else ""
+                raise ValueError(
+                    f"{type(self).__name__}: unknown argument {name!r}{hint}"
+                )
