@@ -69,7 +69,7 @@ def c_files(folder: Path = CSRC) -> list[Path]:
     return found
 
 
-# ---- Python arrows --------------------------------------------------------------------
+# ---- Python arrows -------------------------------------------------------------------
 
 
 def module_name(path: Path) -> str:
@@ -180,7 +180,7 @@ def test_oracle_never_imports_what_it_judges() -> None:
     assert set(names) <= allowed
 
 
-# ---- C arrows -------------------------------------------------------------------------
+# ---- C arrows ------------------------------------------------------------------------
 
 NEVER = {"Python.h", "stdio.h", "numpy"}
 INTRINSICS = {"immintrin.h", "arm_neon.h"}
@@ -227,7 +227,7 @@ def test_bridge_knows_one_header() -> None:
     assert found > 0
 
 
-# ---- Sizes ----------------------------------------------------------------------------
+# ---- Sizes ---------------------------------------------------------------------------
 
 
 def budget(path: Path) -> int:
@@ -294,7 +294,7 @@ def test_functions_are_short() -> None:
     assert set(long) == set(LONG_FUNCTIONS), f"lines over the budget: {long}"
 
 
-# ---- Names ----------------------------------------------------------------------------
+# ---- Names ---------------------------------------------------------------------------
 
 
 def public_c_functions() -> list[str]:
