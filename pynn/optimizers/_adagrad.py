@@ -44,7 +44,7 @@ class Adagrad(Optimizer):
         self.epsilon = real(epsilon, self._at("epsilon"), "[0, inf)")
 
     def rule(self) -> tuple[str, tuple[float, ...]]:
-        return "adagrad", (self.initial_accumulator_value, self.epsilon)
+        return "adagrad", (self.epsilon, self.initial_accumulator_value)
 
 
 class Adadelta(Optimizer):

@@ -47,5 +47,5 @@ class RMSprop(Optimizer):
         self.centered = flag(centered, self._at("centered"))
 
     def rule(self) -> tuple[str, tuple[float, ...]]:
-        hyper = (self.rho, self.momentum, self.epsilon, float(self.centered))
+        hyper = (self.rho, self.epsilon, self.momentum, float(self.centered))
         return "rmsprop", hyper

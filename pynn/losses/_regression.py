@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Losses for numbers; y is the target, p the prediction, means run over the last axis.
+
+Parameters that all classes share are explained in `Loss`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pynn._checks import real
+from pynn._values import Values
+from pynn.losses._base import Loss
+
+
+def check_axis(axis: Any, who: str) -> int:
+    """Return -1, the one axis along which losses are computed, or raise ValueError."""
+    if axis != -1 or isinstance(axis, bool):
+        raise ValueError(f"{who}: axis: expected -1 (the last axis), got {axis!r}")
+    return -1
+
+
+class MeanSquaredError(Loss):
+    """``mean((p - y)**2)``, without a factor 1/2."""
+
+    kind = "mean_squared_error"
+
+
+class MeanAbsoluteError(Loss):
+    """``mean(abs(p - y))``."""
+
+    kind = "mean_absolute_error"
+
+
+class MeanAbsolutePercentageError(Loss):
+    """``100 * mean(abs(y - p) / max(abs(y), 1e-7))``, in percent."""
+
+    kind = "mean_absolute_percentage_error"
+
+
+class MeanSquaredLogarithmicError(Loss):
+    """``mean((log(max(p, 1e-7) + 1) - log(max(y, 1e-7) + 1))**2)``."""
+
+    kind = "mean_squared_logarithmic_error"
+
+
+class Huber(Loss):
+    """Squared near zero, absolute far from it.
+
+    Mean of ``e**2 / 2`` where ``abs(e) <= delta``, else ``delta * abs(e) - delta**2 /
+    2``, for ``e = p - y``. P. Huber, "Robust estimation of a location parameter", 1964.
+
+    Parameters
+    ----------
+    delta : float
+        Where the two meet, above 0.
+    reduction, name, dtype
+        See `Loss`.
+    """
+
+    kind = "huber"
+    fields = ("delta",)
+
+    def __init__(
+        self,
+        delta: float = 1.0,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "huber_loss",
+        dtype: object = None,
+    ) -> None:
+        super().__init__(reduction, name, dtype)
+        self.delta = real(delta, "Huber: delta", "(0, inf)")
+
+    @property
+    def attr(self) -> tuple[float, ...]:
+        return (self.delta,)
+
+
+class LogCosh(Loss):
+    """``mean(log(cosh(p - y)))``: squared near zero, absolute far from it."""
+
+    kind = "log_cosh"
+
+
+class CosineSimilarity(Loss):
+    """Minus the cosine of the angle between y and p: -1 is the same direction.
+
+    Both are divided by ``max(norm, 1e-7)``.
+
+    Parameters
+    ----------
+    axis : int
+        Only -1.
+    reduction, name, dtype
+        See `Loss`.
+    """
+
+    kind = "cosine_similarity"
+    fields = ("axis",)
+
+    def __init__(
+        self,
+        axis: int = -1,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "cosine_similarity",
+        dtype: object = None,
+    ) -> None:
+        super().__init__(reduction, name, dtype)
+        self.axis = check_axis(axis, "CosineSimilarity")
+
+
+def mean_squared_error(y_true: Any, y_pred: Any) -> Values:
+    """Return `MeanSquaredError` of each sample."""
+    return MeanSquaredError().values(y_true, y_pred)
+
+
+def mean_absolute_error(y_true: Any, y_pred: Any) -> Values:
+    """Return `MeanAbsoluteError` of each sample."""
+    return MeanAbsoluteError().values(y_true, y_pred)
+
+
+def mean_absolute_percentage_error(y_true: Any, y_pred: Any) -> Values:
+    """Return `MeanAbsolutePercentageError` of each sample."""
+    return MeanAbsolutePercentageError().values(y_true, y_pred)
+
+
+def mean_squared_logarithmic_error(y_true: Any, y_pred: Any) -> Values:
+    """Return `MeanSquaredLogarithmicError` of each sample."""
+    return MeanSquaredLogarithmicError().values(y_true, y_pred)
+
+
+def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> Values:
+    """Return `Huber` of each sample."""
+    return Huber(delta).values(y_true, y_pred)
+
+
+def log_cosh(y_true: Any, y_pred: Any) -> Values:
+    """Return `LogCosh` of each sample."""
+    return LogCosh().values(y_true, y_pred)
+
+
+def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Values:
+    """Return `CosineSimilarity` of each sample."""
+    return CosineSimilarity(axis).values(y_true, y_pred)

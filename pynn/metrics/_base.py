@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What all metrics share, and means of values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+
+from pynn._names import snake_case, unique_name
+from pynn._values import Values, numbers, per_vector, weights_for
+
+
+class Metric:
+    """A number about a model, gathered over batches.
+
+    Parameters
+    ----------
+    name : str, optional
+        Its key in the history; by default the class in snake case, numbered.
+    dtype : optional
+        Accepted for Keras's sake: metrics are gathered in float64.
+
+    Attributes
+    ----------
+    direction : {"up", "down", None}
+        Where better is, for callbacks that watch.
+    """
+
+    direction: ClassVar[str | None] = None
+    fields: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, name: str | None = None, dtype: object = None) -> None:
+        self.name = name or unique_name(snake_case(type(self).__name__))
+        self.dtype = dtype
+        self.reset_state()
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Take in a batch.
+
+        Parameters
+        ----------
+        y_true, y_pred : array_like
+            Targets and predictions, one row per sample.
+        sample_weight : array_like, optional
+            One weight per sample.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define update_state")
+
+    def result(self) -> Any:
+        """Return the metric over all batches since the last reset."""
+        raise NotImplementedError(f"{type(self).__name__} must define result")
+
+    def reset_state(self) -> None:
+        """Forget all batches."""
+        raise NotImplementedError(f"{type(self).__name__} must define reset_state")
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Take in a batch and return the result so far."""
+        self.update_state(*args, **kwargs)
+        return self.result()
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make this metric again."""
+        return {"name": self.name} | {n: getattr(self, n) for n in self.fields}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Metric:
+        """Make a metric from what `get_config` returned."""
+        return cls(**config)
+
+
+def ratio(part: Any, whole: Any) -> Values:
+    """Return ``part / whole``, and 0 where `whole` is 0."""
+    part, whole = np.broadcast_arrays(np.float64(part), np.float64(whole))
+    found: Values = np.divide(part, whole, out=np.zeros(part.shape), where=whole != 0)
+    return found
+
+
+class _Average(Metric):
+    """A weighted sum of values and the sum of the weights."""
+
+    def reset_state(self) -> None:
+        self.total = 0.0
+        self.count = 0.0
+
+    def result(self) -> float:
+        """Return the mean of all values since the last reset; 0 if there were none."""
+        return self.finish(self.total, self.count)
+
+    @staticmethod
+    def finish(total: float, count: float) -> float:
+        """Return the metric from the weighted sum and the sum of the weights."""
+        return float(total) / count if count else 0.0
+
+    def add(self, values: Values, sample_weight: Any) -> None:
+        """Take in values, the first axis of which counts the samples."""
+        count = float(len(values)) if values.ndim else 1.0
+        if sample_weight is not None:
+            weight = np.broadcast_to(weights_for(values, sample_weight), values.shape)
+            values = values * weight
+            count *= float(weight.sum()) / max(weight.size, 1)
+        per_sample = max(values.size, 1) / max(len(values) if values.ndim else 1, 1)
+        self.total += float(values.sum()) / per_sample
+        self.count += count
+
+
+class Mean(_Average):
+    """The weighted mean of values: ``update_state(values, sample_weight)``."""
+
+    def __init__(self, name: str | None = "mean", dtype: object = None) -> None:
+        super().__init__(name, dtype)
+
+    def update_state(  # type: ignore[override]
+        self, values: Any, sample_weight: Any = None
+    ) -> None:
+        """Take in values; a weight goes with each of them, or with each sample."""
+        self.add(numbers(values, "values"), sample_weight)
+
+
+class Sum(Metric):
+    """The weighted sum of values: ``update_state(values, sample_weight)``."""
+
+    def __init__(self, name: str | None = "sum", dtype: object = None) -> None:
+        super().__init__(name, dtype)
+
+    def update_state(  # type: ignore[override]
+        self, values: Any, sample_weight: Any = None
+    ) -> None:
+        """Take in values; a weight goes with each of them, or with each sample."""
+        found = numbers(values, "values")
+        if sample_weight is not None:
+            found = found * weights_for(found, sample_weight)
+        self.total += float(found.sum())
+
+    def result(self) -> float:
+        """Return the sum of all values since the last reset."""
+        return self.total
+
+    def reset_state(self) -> None:
+        self.total = 0.0
+
+
+class MeanMetric(_Average):
+    """The mean over samples of a row of the core's table of losses.
+
+    Training computes it in the core, as a sum and a number of samples, and asks
+    `finish`; `update_state` does the same on arrays.
+
+    Attributes
+    ----------
+    kind : str
+        Row of the core's table.
+    attr : tuple of float
+        Its parameters.
+    """
+
+    kind: ClassVar[str]
+
+    def __init__(self, name: str | None = None, dtype: object = None) -> None:
+        super().__init__(name or snake_case(type(self).__name__), dtype)
+
+    @property
+    def attr(self) -> tuple[float, ...]:
+        """Parameters of the core's loss."""
+        return ()
+
+    def attr_for(self, y_true: Any) -> tuple[float, ...]:
+        """Return the parameters that fit these targets."""
+        del y_true
+        return self.attr
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Take in a batch; see `Metric.update_state`."""
+        values = per_vector(self.kind, self.attr_for(y_true), y_true, y_pred)
+        self.add(values, sample_weight)
+
+
+class MeanMetricWrapper(_Average):
+    """The mean of what a function of yours returns.
+
+    Parameters
+    ----------
+    fn : callable
+        ``fn(y_true, y_pred, **kwargs)`` on NumPy arrays, returning a value per sample.
+    name : str, optional
+        The function's by default.
+    dtype : optional
+        Accepted for Keras's sake.
+    **kwargs
+        Passed on to `fn`.
+    """
+
+    def __init__(
+        self,
+        fn: Callable[..., Any],
+        name: str | None = None,
+        dtype: object = None,
+        **kwargs: Any,
+    ) -> None:
+        self.fn = fn
+        self.kwargs = kwargs
+        found = name or getattr(fn, "__name__", type(fn).__name__)
+        super().__init__(found, dtype)
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Take in a batch; see `Metric.update_state`."""
+        values = self.fn(np.asarray(y_true), np.asarray(y_pred), **self.kwargs)
+        self.add(numbers(values, self.name), sample_weight)
