@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Check one rival on one workload, then time it. Run by `compare.py` in a new process.
+
+    python bench/measure.py --rival torch --workload W3 --threads 1
+
+prints one line of JSON. Nothing is timed that does not give the reference's numbers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import math
+import statistics
+import time
+from typing import TYPE_CHECKING
+
+import machine
+
+if TYPE_CHECKING:
+    import numpy as np
+    from rivals import Rival
+    from workloads import Data, Inference, Training
+
+SCALE = {"us/step": 1e6, "ms/step": 1e3, "s/epoch": 1.0}
+CHECK_STEPS = 10
+# float32 against float64 after ten steps of an order of 1e-3: measured below 1e-5
+TOLERANCE = 1e-4
+
+
+def check_training(kind: type[Rival], work: Training, threads: int) -> float:
+    """Train ten unshuffled steps and return the difference to float64 NumPy.
+
+    Raises
+    ------
+    AssertionError
+        If it is more than rounding explains.
+    """
+    import workloads
+    from rivals import Numpy
+
+    data = workloads.load(work.data)
+    rows = min(len(data.x), CHECK_STEPS * work.batch)
+    epochs = CHECK_STEPS * work.batch // rows
+    outputs = []
+    rule = work.optimizer
+    if not kind.keras_adam:  # without epsilon both formulas are the same
+        rule = dataclasses.replace(rule, epsilon=1e-12)
+    reference = Numpy(work.net, rule, threads, dtype=_float64())
+    for rival in (kind(work.net, rule, threads), reference):
+        x, y = rival.data(data.x[:rows], data.y[:rows])
+        rival.fit(x, y, work.batch, epochs, shuffle=False)
+        outputs.append(rival.predict(data.x[:64]))
+    return _compare(*outputs)
+
+
+def check_inference(kind: type[Rival], work: Inference, threads: int) -> float:
+    """Return the difference of a prediction to float64 NumPy; see `check_training`."""
+    from rivals import Numpy
+
+    x = inputs(work)
+    got = kind(work.net, None, threads).predict(x)
+    reference = Numpy(work.net, None, threads, dtype=_float64()).predict(x)
+    return _compare(got, reference)
+
+
+def _float64() -> type:
+    import numpy as np
+
+    return np.float64
+
+
+def _compare(got: np.ndarray, wanted: np.ndarray) -> float:
+    import numpy as np
+
+    assert got.shape == wanted.shape, f"shape {got.shape}, expected {wanted.shape}"
+    difference = float(np.max(np.abs(got - wanted)))
+    assert difference <= TOLERANCE, f"off by {difference}"
+    return difference
+
+
+def inputs(work: Inference) -> np.ndarray:
+    """Return the rows to predict."""
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+    return rng.random((work.rows, work.net.widths[0]), dtype=np.float32)
+
+
+def time_training(
+    kind: type[Rival], work: Training, threads: int, repeats: int
+) -> dict[str, object]:
+    """Time calls of `fit`; one value a call, in the unit of the workload."""
+    import workloads
+
+    data = workloads.load(work.data)
+    rival = kind(work.net, work.optimizer, threads)
+    x, y = rival.data(data.x, data.y)
+    start = time.perf_counter()
+    rival.warm(x, y, work.batch, work.epochs)
+    warm = time.perf_counter() - start
+    values = []
+    steps = work.epochs * math.ceil(len(data.x) / work.batch)
+    units = work.epochs if work.unit == "s/epoch" else steps
+    with machine.ForeignLoad() as load:
+        for _ in range(repeats):
+            start = time.perf_counter()
+            rival.fit(x, y, work.batch, work.epochs, shuffle=True)
+            took = time.perf_counter() - start
+            values.append(took / units * SCALE[work.unit])
+    flops = work.net.flops(len(data.x), training=True) * work.epochs
+    seconds = statistics.median(values) * units / SCALE[work.unit]
+    return {
+        "values": values,
+        "gflops": flops / seconds / 1e9,
+        "warm_s": warm,
+        "accuracy": accuracy(rival, data),
+        "foreign_cores": load.cores,
+        "notes": rival.notes,
+    }
+
+
+def accuracy(rival: Rival, data: Data) -> float | None:
+    """Return the share of test rows classified rightly, or None for regression."""
+    if rival.net.loss == "mse":
+        return None
+    got = rival.predict(data.x_test)
+    if rival.net.loss == "bce":
+        return float(((got > 0.5) == (data.y_test > 0.5)).mean())
+    return float((got.argmax(1) == data.y_test).mean())
+
+
+def time_inference(
+    kind: type[Rival], work: Inference, threads: int, repeats: int
+) -> dict[str, object]:
+    """Time predictions: median microseconds of a call, or rows per second."""
+    rival = kind(work.net, None, threads)
+    x = inputs(work)
+    rival.tune(x)
+    calls = 2000 if work.rows == 1 else max(3, 20000 // work.rows)
+    for _ in range(max(2, calls // 20)):
+        rival.predict(x)
+    values, slow, clock = [], [], time.perf_counter_ns
+    with machine.ForeignLoad() as load:
+        for _ in range(repeats):
+            times = []
+            for _ in range(calls):
+                start = clock()
+                rival.predict(x)
+                times.append(clock() - start)
+            times.sort()
+            middle = times[calls // 2]
+            us = work.unit == "us"
+            values.append(middle / 1e3 if us else work.rows / middle * 1e9)
+            slow.append(times[calls * 99 // 100] / 1e3)
+    return {
+        "values": values,
+        "p99_us": statistics.median(slow),
+        "foreign_cores": load.cores,
+        "notes": rival.notes,
+    }
+
+
+def measure(rival: str, workload: str, threads: int, repeats: int) -> dict[str, object]:
+    """Return a record of one rival on one workload, or why there is none."""
+    import workloads
+    from rivals import RIVALS
+
+    record: dict[str, object] = {
+        "rival": rival,
+        "workload": workload,
+        "threads": threads,
+    }
+    kind, work = RIVALS[rival], workloads.WORKLOADS[workload]
+    training = isinstance(work, workloads.Training)
+    reason = kind.missing()
+    if training and not kind.trains:
+        reason = "does not train"
+    if not training and not kind.predicts:
+        reason = "predicts as another rival does"
+    if reason:
+        return record | {"skipped": reason}
+    check = check_training if training else check_inference
+    run = time_training if training else time_inference
+    record["difference"] = check(kind, work, threads)
+    return record | run(kind, work, threads, repeats)
+
+
+def main() -> None:
+    """Parse the command line, pin the process, print the record."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rival", required=True)
+    parser.add_argument("--workload", required=True)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--repeats", type=int, default=3)
+    options = parser.parse_args()
+    machine.pin(options.threads)
+    print(json.dumps(measure(**vars(options))))
+
+
+if __name__ == "__main__":
+    main()
