@@ -136,8 +136,9 @@ def test_ftrl_regularised():
         l2_shrinkage_regularization_strength=0.125,
         beta=0.2,
     )
+    w *= 2
     optimizer.step([w], [np.array([2.0])])
-    z = 2 + 0.25 - (R(4.1) - R(0.1)) / 0.1
+    z = 2 + 0.25 * 2 - (R(4.1) - R(0.1)) / 0.1 * 2
     assert w[0] == pytest.approx((-0.5 - z) / (R(4.1) / 0.1 + 0.5 + 2.0), rel=1e-14)
     optimizer = optimizers.Ftrl(0.1, l1_regularization_strength=100.0)
     optimizer.step([w], [np.array([2.0])])

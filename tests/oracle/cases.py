@@ -22,6 +22,7 @@ LOSS_PARAMETERS = {
     "categorical_crossentropy_logits": [(0.0,), (0.1,)],
     "hinge": [(0.0,), (1.0,)],
     "squared_hinge": [(0.0,), (1.0,)],
+    "binary_accuracy": [(0.5,), (0.25,)],
 }
 
 

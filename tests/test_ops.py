@@ -1,0 +1,287 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Every op on every instruction set and element type, on shapes around every vector
+length: against the oracle, and to the bit between instruction sets.
+"""
+
+import functools
+
+import numpy as np
+import pytest
+from oneop import (
+    ACTIVATIONS,
+    FAMILIES,
+    ISAS,
+    LOSSES,
+    REALS,
+    Case,
+    dropout_mask,
+    evaluate,
+    padded,
+    predict,
+    run,
+)
+from oracle import activations as oracle_activations
+from oracle import layers, losses, table
+
+from pynn import _core
+
+LEAST = {
+    "dense": 72,
+    "activation": 80,
+    "softmax": 36,
+    "dropout": 18,
+    "copy": 48,
+    "loss": 400,
+    "score": 450,
+}
+
+
+@functools.cache
+def family(name, real):
+    """All cases of a family."""
+    return list(FAMILIES[name](real))
+
+
+@functools.cache
+def results(name, dtype, isa):
+    """What the core gives for a family with one instruction set."""
+    before = _core.isa_selected()
+    _core.isa_select(isa)
+    try:
+        return [run(case, REALS[dtype]) for case in family(name, REALS[dtype])]
+    finally:
+        _core.isa_select(before)
+
+
+def expect_dense(case, real):
+    """One chain of k + 1 products and sums, each rounded at most twice."""
+    y, k = case.x @ case.kernel, case.kernel.shape[0]
+    size = np.abs(case.x) @ np.abs(case.kernel)
+    flat_x, flat_dy = case.x.reshape(-1, k), case.dy.reshape(-1, case.out[1])
+    grads = [*(flat_x.T @ flat_dy)]
+    limits = [*(np.abs(flat_x).T @ np.abs(flat_dy))]
+    if case.bias is not None:
+        y, size = y + case.bias, size + np.abs(case.bias)
+        grads.append(flat_dy.sum(axis=0))
+        limits.append(np.abs(flat_dy).sum(axis=0))
+    pad = ((0, 0), (0, padded(case.out[1]) - case.out[1]))  # padding is exactly zero
+    rows, n = len(flat_x), case.out[1]
+    return {
+        "y": (y, (k + 2) * real.u * size),
+        "dx": (
+            case.dy @ case.kernel.T,
+            (n + 2) * real.u * (np.abs(case.dy) @ np.abs(case.kernel).T),
+        ),
+        "grads": (np.pad(grads, pad), (rows + 2) * real.u * np.pad(limits, pad)),
+    }
+
+
+def expect_activation(case, real):
+    """8 roundings of the result and, where a formula takes differences of numbers near
+    1, of the argument; 16 for a slope, and more where such a difference is multiplied:
+    1 - sigmoid(x) by x (up to 36), 1 - tanh(u)^2, which doubles the error of tanh, by
+    x u' / 2 (up to 43 before tanh is 1).
+    At NaN any derivative will do."""
+    name = ACTIVATIONS[case.select]
+    function, derivative = oracle_activations.ACTIVATIONS[name]
+    y, slope = function(case.x, *case.attr), derivative(case.x, *case.attr)
+    with np.errstate(all="ignore"):
+        dx = case.dy * slope
+        near = np.minimum(np.abs(case.x), 8.0)
+        more = {"silu": 48, "gelu_tanh": 256}.get(name, 16)
+        limit = real.u * np.abs(case.dy) * (16 * np.abs(slope) + more) + real.tiny
+        return {
+            "y": (y, real.u * (8 * np.abs(y) + 4 * near) + real.tiny),
+            "dx": (dx, np.where(np.isnan(case.x), np.inf, limit)),
+        }
+
+
+def expect_softmax(case, real):
+    """The rounding of x - max is the relative error of its exponential; a logarithm is
+    rounded once more. Sums take n / 16 further roundings."""
+    layer = layers.Softmax(bool(case.select))
+    n = case.x.shape[-1]
+    x, dy = case.x.reshape(-1, n), case.dy.reshape(-1, n)
+    y, dx = layer.forward(x), layer.backward(dy)
+    p = np.exp(y) if case.select else y
+    slack = 2 * (x.max(axis=1, keepdims=True) - x) + 16 + n / 16
+    size = np.abs(dy)
+    if case.select:
+        limits = slack, 2 * size + p * slack * size.sum(axis=1, keepdims=True)
+    else:
+        mean = (p * size).sum(axis=1, keepdims=True)
+        error = (p * size * slack).sum(axis=1, keepdims=True)
+        limits = p * slack, p * (slack * (size + mean) + 2 * error)
+    limits = (real.u * limit + 8 * real.tiny for limit in limits)
+    pairs = zip((y, dx), limits, strict=True)
+    shaped = [tuple(v.reshape(case.x.shape) for v in pair) for pair in pairs]
+    return dict(zip(("y", "dx"), shaped, strict=True))
+
+
+def expect_dropout(case, real):
+    """One rounding of the scale and one of the product."""
+    mask = dropout_mask(case)
+    layer = layers.Dropout(case.attr[0], [mask])
+    y = layer.forward(case.x)
+    dx = layer.backward(case.dy)
+    return {"y": (y, 2 * real.u * np.abs(y)), "dx": (dx, 2 * real.u * np.abs(dx))}
+
+
+def expect_copy(case, real):
+    """Nothing changes but the shape."""
+    return {
+        "y": (case.x.reshape(-1, *case.out), 0.0),
+        "dx": (case.dy.reshape(case.x.shape), 0.0),
+    }
+
+
+def loss_limit(case, real, value):
+    """Sums over 16 lanes of n / 16 terms of order 1, each rounded some 16 times."""
+    return real.u * (16 + case.x.shape[-1] / 16) * (1 + 2 * np.abs(value))
+
+
+def oracle_loss(case):
+    """Weighted loss of each row, and the gradient of their mean."""
+    rows, inner, n = case.x.shape
+    name = LOSSES[case.select]
+    target = case.target.reshape(len(case.x) * inner, -1)
+    if name.startswith("sparse"):
+        target = target[:, 0]
+    flat, slope = losses.LOSSES[name](target, case.x.reshape(-1, n), *case.attr)
+    value = flat.reshape(rows, inner).mean(axis=1)
+    if slope is not None:
+        slope = losses.batch_gradient(
+            slope.reshape(rows, inner * n) / inner, case.weight
+        )
+        slope = slope.reshape(case.x.shape)
+    return value if case.weight is None else value * case.weight, slope
+
+
+def expect_loss(case, real):
+    value, dx = oracle_loss(case)
+    largest = np.abs(dx).max(axis=2, keepdims=True)
+    return {
+        "sum": (value.sum(keepdims=True), loss_limit(case, real, value).sum()),
+        "dx": (dx, real.u * (32 * np.abs(dx) + 16 * largest)),
+    }
+
+
+def expect_score(case, real):
+    """An accuracy is a count, so exact; but for the weights and the mean of a row."""
+    value, gradient = oracle_loss(case)
+    if case.weight is not None:  # scores do not know weights
+        value = value / case.weight
+    limit = loss_limit(case, real, value) if gradient is not None else 1e-15 * value
+    return {"sum": (value.sum(keepdims=True), limit.sum())}
+
+
+EXPECT = {
+    "dense": expect_dense,
+    "activation": expect_activation,
+    "softmax": expect_softmax,
+    "dropout": expect_dropout,
+    "copy": expect_copy,
+    "loss": expect_loss,
+    "score": expect_score,
+}
+
+
+def assert_within(got, expected, limit, where):
+    """NaN and infinities in the same places, elsewhere no further than `limit`; where
+    that is infinite, anything."""
+    with np.errstate(all="ignore"):
+        expected = np.broadcast_to(expected, got.shape)
+        rounded = expected.astype(got.dtype).astype(np.float64)
+        limit = np.broadcast_to(limit, got.shape)
+        same = (got == rounded) | (np.isnan(got) & np.isnan(rounded))
+        bad = ~(same | (np.abs(got - expected) <= limit) | np.isinf(limit))
+    if bad.any():
+        i = tuple(np.argwhere(bad)[0])
+        pytest.fail(
+            f"{where} at {i}: got {got[i]!r}, expected {expected[i]!r} "
+            f"+- {limit[i]:.3g}; {bad.sum()} of {bad.size} wrong"
+        )
+
+
+def assert_same_bits(a, b, where):
+    """Equal bit for bit, signs of zeros included; one NaN is as good as another."""
+    a, b = (np.where(np.isnan(v), np.array(np.nan, v.dtype), v) for v in (a, b))
+    assert a.tobytes() == b.tobytes(), f"{where}: {np.sum(a != b)} values differ"
+
+
+def test_every_op_has_a_family():
+    missing = [name for name in table.names("OP") if name not in FAMILIES]
+    assert not missing, "no oracle for " + ", ".join(missing)
+    assert set(FAMILIES) == set(EXPECT) == set(LEAST) == set(table.names("OP"))
+    assert ISAS[0] == "generic"
+
+
+@pytest.mark.parametrize("dtype", REALS)
+@pytest.mark.parametrize("name", FAMILIES)
+def test_op_against_oracle(name, dtype):
+    real = REALS[dtype]
+    cases = family(name, real)
+    assert len(cases) >= LEAST[name]
+    checked = 0
+    expectations = [EXPECT[name](case, real) for case in cases]
+    for isa in ISAS:
+        for case, got, expected in zip(
+            cases, results(name, dtype, isa), expectations, strict=True
+        ):
+            assert set(got) == set(expected)
+            for key, (value, limit) in expected.items():
+                assert_within(got[key], value, limit, f"{isa} {dtype} {case} {key}")
+                checked += 1
+    assert checked >= len(ISAS) * LEAST[name]
+
+
+@pytest.mark.parametrize("dtype", REALS)
+@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("pair", [("generic", "v2"), ("v3", "v4")], ids="-".join)
+def test_bits_between_instruction_sets(name, dtype, pair):
+    if not set(pair) <= set(ISAS):
+        pytest.skip("this machine has " + ", ".join(ISAS))
+    one, other = (results(name, dtype, isa) for isa in pair)
+    for case, a, b in zip(family(name, REALS[dtype]), one, other, strict=True):
+        for key in a:
+            assert_same_bits(a[key], b[key], f"{case} {key}")
+
+
+@pytest.mark.parametrize("dtype", REALS)
+@pytest.mark.parametrize("name", ["dense", "activation", "softmax", "copy"])
+def test_prediction_is_the_forward_pass(name, dtype):
+    """To the bit, also row by row."""
+    real = REALS[dtype]
+    for case, got in zip(
+        family(name, real), results(name, dtype, _core.isa_selected()), strict=True
+    ):
+        assert_same_bits(predict(case, real), got["y"], str(case))
+        last = Case(case.kind, case.x[-1:], case.out, **shared(case))
+        assert_same_bits(predict(last, real), got["y"][-1:], str(case))
+
+
+def shared(case):
+    """The fields of a case that do not belong to single rows."""
+    names = ("select", "attr", "seed", "step", "kernel", "bias")
+    return {name: getattr(case, name) for name in names}
+
+
+@pytest.mark.parametrize("dtype", REALS)
+def test_dropout_is_off_in_prediction(dtype):
+    for case in family("dropout", REALS[dtype]):
+        np.testing.assert_array_equal(predict(case, REALS[dtype]), case.x)
+
+
+@pytest.mark.parametrize("dtype", REALS)
+@pytest.mark.parametrize("isa", ISAS)
+def test_losses_row_by_row(isa, dtype):
+    real = REALS[dtype]
+    before = _core.isa_selected()
+    _core.isa_select(isa)
+    try:
+        for case in family("loss", real):
+            value, _ = oracle_loss(case)
+            limit = loss_limit(case, real, value)
+            assert_within(evaluate(case, real), value, limit, f"{isa} {dtype} {case}")
+    finally:
+        _core.isa_select(before)
