@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-int32_t pynn_optimizer_state(const struct pynn_optimizer_spec *spec,
+int32_t pynn_optimizer_initial(const struct pynn_optimizer_spec *spec,
                              double initial[PYNN_MAX_STATE])
 {
     const double *h = spec->hyper;

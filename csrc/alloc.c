@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * The only allocation site of the core. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "internal.h"
+
+#define ALIGNMENT 64u
+
+static atomic_uint_fast64_t allocations;
+static atomic_llong fail_at; /* counts down; the allocation that reaches 0 fails */
+
+void *pynn_alloc(size_t bytes)
+{
+    atomic_fetch_add(&allocations, 1);
+    if (atomic_load(&fail_at) > 0 && atomic_fetch_sub(&fail_at, 1) == 1)
+        return NULL;
+    if (bytes > PTRDIFF_MAX - 2 * ALIGNMENT)
+        return NULL;
+    /* calloc returns fresh pages untouched; the pointer it gave is kept just below. */
+    char *raw = calloc(bytes + 2 * ALIGNMENT, 1);
+    if (!raw)
+        return NULL;
+    char *aligned = raw + ALIGNMENT;
+    aligned += ALIGNMENT - ((uintptr_t)aligned % ALIGNMENT);
+    memcpy(aligned - sizeof raw, &raw, sizeof raw);
+    return aligned;
+}
+
+void pynn_free(void *p)
+{
+    if (!p)
+        return;
+    char *raw;
+    memcpy(&raw, (char *)p - sizeof raw, sizeof raw);
+    free(raw);
+}
+
+bool pynn_size_add(size_t *total, size_t count, size_t size)
+{
+    if (size != 0 && count > (size_t)PTRDIFF_MAX / size)
+        return false;
+    size_t bytes = (count * size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    if (bytes > (size_t)PTRDIFF_MAX - *total)
+        return false;
+    *total += bytes;
+    return true;
+}
+
+uint64_t pynn_alloc_count(void)
+{
+    return atomic_load(&allocations);
+}
+
+void pynn_alloc_fail_at(int64_t n)
+{
+    atomic_store(&fail_at, n);
+}

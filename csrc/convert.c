@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Reads rows of the caller's arrays, whatever their type and strides. */
+#include <string.h>
+
+#include "internal.h"
+
+static float half_to_float(uint16_t h)
+{
+    uint32_t sign = (uint32_t)(h & 0x8000u) << 16, exponent = (h >> 10) & 31u;
+    uint32_t fraction = h & 0x3ffu, bits;
+    if (exponent == 31) {
+        bits = sign | 0x7f800000u | fraction << 13;
+    } else if (exponent != 0) {
+        bits = sign | (exponent + 112) << 23 | fraction << 13;
+    } else { /* zero or subnormal: fraction * 2^-24 */
+        float f = (float)fraction * 0x1p-24f;
+        memcpy(&bits, &f, sizeof bits);
+        bits |= sign;
+    }
+    float f;
+    memcpy(&f, &bits, sizeof f);
+    return f;
+}
+
+#define PLAIN(v) (v)
+
+/* CONVERT(type read, its expression as a number): n elements, `stride` bytes apart. */
+#define CONVERT(NAME, FROM, TO, VALUE)                                               \
+    static void NAME(const char *src, int64_t stride, int64_t n, TO *dst)            \
+    {                                                                                \
+        FROM v;                                                                      \
+        if (stride == (int64_t)sizeof v) {                                           \
+            for (int64_t i = 0; i < n; i++) {                                        \
+                memcpy(&v, src + i * (int64_t)sizeof v, sizeof v);                   \
+                dst[i] = (TO)VALUE(v);                                               \
+            }                                                                        \
+        } else {                                                                     \
+            for (int64_t i = 0; i < n; i++) {                                        \
+                memcpy(&v, src + i * stride, sizeof v);                              \
+                dst[i] = (TO)VALUE(v);                                               \
+            }                                                                        \
+        }                                                                            \
+    }
+
+#define CONVERT_BOTH(name, FROM, VALUE)                                              \
+    CONVERT(name##_f32, FROM, float, VALUE)                                          \
+    CONVERT(name##_f64, FROM, double, VALUE)
+
+CONVERT_BOTH(f32, float, PLAIN)
+CONVERT_BOTH(f64, double, PLAIN)
+CONVERT_BOTH(f16, uint16_t, half_to_float)
+CONVERT_BOTH(u8, uint8_t, PLAIN)
+CONVERT_BOTH(i8, int8_t, PLAIN)
+CONVERT_BOTH(u16, uint16_t, PLAIN)
+CONVERT_BOTH(i16, int16_t, PLAIN)
+CONVERT_BOTH(u32, uint32_t, PLAIN)
+CONVERT_BOTH(i32, int32_t, PLAIN)
+CONVERT_BOTH(u64, uint64_t, PLAIN)
+CONVERT_BOTH(i64, int64_t, PLAIN)
+
+typedef void to_f32(const char *src, int64_t stride, int64_t n, float *dst);
+typedef void to_f64(const char *src, int64_t stride, int64_t n, double *dst);
+
+static to_f32 *const to_f32_table[PYNN_DTYPE_COUNT] = {
+    [PYNN_F32] = f32_f32, [PYNN_F64] = f64_f32, [PYNN_F16] = f16_f32,
+    [PYNN_U8] = u8_f32,   [PYNN_I8] = i8_f32,   [PYNN_U16] = u16_f32,
+    [PYNN_I16] = i16_f32, [PYNN_U32] = u32_f32, [PYNN_I32] = i32_f32,
+    [PYNN_U64] = u64_f32, [PYNN_I64] = i64_f32,
+};
+
+static to_f64 *const to_f64_table[PYNN_DTYPE_COUNT] = {
+    [PYNN_F32] = f32_f64, [PYNN_F64] = f64_f64, [PYNN_F16] = f16_f64,
+    [PYNN_U8] = u8_f64,   [PYNN_I8] = i8_f64,   [PYNN_U16] = u16_f64,
+    [PYNN_I16] = i16_f64, [PYNN_U32] = u32_f64, [PYNN_I32] = i32_f64,
+    [PYNN_U64] = u64_f64, [PYNN_I64] = i64_f64,
+};
+
+static const int64_t dtype_bytes[PYNN_DTYPE_COUNT] = {
+    [PYNN_F32] = 4, [PYNN_F64] = 8, [PYNN_F16] = 2, [PYNN_U8] = 1,
+    [PYNN_I8] = 1,  [PYNN_U16] = 2, [PYNN_I16] = 2, [PYNN_U32] = 4,
+    [PYNN_I32] = 4, [PYNN_U64] = 8, [PYNN_I64] = 8,
+};
+
+static void convert(int32_t from, int32_t to, const char *src, int64_t stride, int64_t n,
+                    char *dst)
+{
+    if (from == to && stride == dtype_bytes[to])
+        memcpy(dst, src, (size_t)(n * stride));
+    else if (to == PYNN_F32)
+        to_f32_table[from](src, stride, n, (float *)(void *)dst);
+    else
+        to_f64_table[from](src, stride, n, (double *)(void *)dst);
+}
+
+/* Leading dims of the row that are not contiguous with the ones after them; the rest, of
+ * `run` elements, is one strided run. */
+static int split_row(const struct pynn_array *a, int64_t *run)
+{
+    int d = a->ndim - 1;
+    *run = d >= 1 ? a->shape[d] : 1;
+    while (d > 1 && a->strides[d - 1] == a->shape[d] * a->strides[d])
+        *run *= a->shape[--d];
+    return d < 1 ? 1 : d;
+}
+
+bool pynn_array_row_is(const struct pynn_array *a, int32_t dtype)
+{
+    int64_t run;
+    int d = split_row(a, &run);
+    return a->dtype == dtype && d == 1 &&
+           (run == 1 || a->strides[a->ndim - 1] == dtype_bytes[dtype]);
+}
+
+/* Writes element runs into dst[inner, ld], going to the next vector after `width`. */
+struct sink {
+    char *dst;
+    int32_t dtype;
+    int64_t width, ld, column;
+};
+
+static void sink_run(struct sink *sink, int32_t from, const char *src, int64_t stride,
+                     int64_t n)
+{
+    int64_t esize = dtype_bytes[sink->dtype];
+    while (n > 0) {
+        int64_t part = sink->width - sink->column;
+        if (part > n)
+            part = n;
+        convert(from, sink->dtype, src, stride, part, sink->dst + sink->column * esize);
+        sink->column += part;
+        if (sink->column == sink->width) {
+            sink->column = 0;
+            sink->dst += sink->ld * esize;
+        }
+        src += part * stride;
+        n -= part;
+    }
+}
+
+void pynn_load_row(const struct pynn_array *a, int64_t i, int32_t dtype, int64_t width,
+                   int64_t ld, char *dst)
+{
+    struct sink sink = {dst, dtype, width, ld, 0};
+    const char *src = (const char *)a->data + i * a->strides[0];
+    int64_t run;
+    int outer = split_row(a, &run); /* dims 1 .. outer-1 are walked one by one */
+    int64_t stride = a->ndim == 1 ? 0 : a->strides[a->ndim - 1];
+    int64_t index[PYNN_MAX_DIMS] = {0};
+    for (;;) {
+        sink_run(&sink, a->dtype, src, stride, run);
+        int d = outer - 1;
+        while (d >= 1 && ++index[d] == a->shape[d]) {
+            src -= (a->shape[d] - 1) * a->strides[d];
+            index[d--] = 0;
+        }
+        if (d < 1)
+            return;
+        src += a->strides[d];
+    }
+}

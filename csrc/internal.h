@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Structures shared by the files of the core. A plan is a list of ops over slots; a block
+ * is a run of batch rows that passes through all row-independent ops while it is in cache;
+ * a task is a piece of the parameter gradient that one thread computes and applies.
+ */
+#ifndef PYNN_INTERNAL_H
+#define PYNN_INTERNAL_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "kernels/kernels.h"
+#include "pynn.h"
+
+#define PYNN_TRY(call)                                                               \
+    do {                                                                             \
+        pynn_status status_ = (call);                                                \
+        if (status_ != PYNN_OK)                                                      \
+            return status_;                                                          \
+    } while (0)
+
+enum pynn_op_kind {
+#define PYNN_OP(NAME, name) PYNN_OP_##NAME,
+#include "ops.def"
+    PYNN_OP_COUNT
+};
+
+static inline int64_t pynn_pad(int64_t n)
+{
+    return (n + (int64_t)PYNN_PAD - 1) / (int64_t)PYNN_PAD * (int64_t)PYNN_PAD;
+}
+
+/* A slot as the plan lays it out: `row` = inner * ld elements per batch row. */
+struct pynn_tensor {
+    int64_t inner, width, ld, row;
+    size_t value, grad; /* byte offsets in the arena (training) or a thread's region */
+    bool has_grad;
+};
+
+/* One piece of a parameter gradient: rows [r0, r1) x columns [c0, c1) of the op's
+ * parameters; what rows and columns are is the op's affair. */
+struct pynn_task {
+    int32_t op;
+    int64_t r0, r1, c0, c1;
+    double cost;
+};
+
+struct pynn_plan {
+    int32_t dtype, n_slots, n_ops, output, target, n_sums;
+    int64_t n_params, max_rows, block_rows;
+    size_t esize;
+    const struct pynn_kernels *k;
+    struct pynn_tensor *tensors; /* [n_slots] */
+    struct pynn_op *ops;         /* [n_ops] */
+    size_t *workspace;           /* [n_ops] arena offset of what workspace() asked for */
+    struct pynn_task *tasks;
+    int64_t n_tasks, cap_tasks;
+    double flops;        /* of the forward pass, per row */
+    bool direct_input;   /* every reader of slot 0 accepts the caller's own rows */
+    char *arena;         /* training: all values and gradients; see plan.c */
+    size_t arena_bytes;
+    size_t row_values;   /* arena offset of double [n_sums][max_rows] */
+    size_t row_weights;  /* arena offset of double [max_rows] */
+    size_t region_bytes; /* per-thread memory: block pointers, values, scratch */
+    char **regions;      /* [n_regions], 64-byte aligned */
+    int32_t n_regions;
+    int64_t forward_rows; /* rows that the last pynn_forward left in the arena */
+    uint64_t forward_step;
+    bool forward_scored;
+    atomic_flag running;
+};
+
+/* Rows [first, first + rows) of the batch on their way through the ops. */
+struct pynn_block {
+    const pynn_plan *plan;
+    const char *params;
+    char **value, **grad; /* [n_slots] at row `first`; grad NULL when not wanted */
+    int64_t input_ld;     /* leading dimension of slot 0, which may be the caller's */
+    int64_t rows, first;
+    int64_t held; /* arena row of `first` (training) */
+    bool training;
+    uint64_t step;
+    double scale;         /* of the loss gradient: 1 / rows of the whole batch */
+    const double *weight; /* at row `first`, or NULL */
+    double *sums;         /* at row `first`: [n_sums] arrays of sums_ld rows, or NULL */
+    int64_t sums_ld;
+    char *region;  /* this thread's memory */
+    char *scratch; /* PYNN_SCRATCH bytes of this thread */
+};
+
+/* Where a parameter task puts its gradient, and how it moves the parameters. */
+struct pynn_apply {
+    const struct pynn_update_args *args; /* NULL: only write the gradient */
+    int32_t rule;
+    char *params;
+    char *slots[PYNN_MAX_STATE];
+    char *grads;    /* flat vector, or NULL when args is set and nobody wants it */
+    int accumulate; /* add to grads */
+};
+
+#define PYNN_EVALUATE_ROWS 4096 /* row values that an inference plan keeps */
+#define PYNN_SCRATCH ((size_t)64 << 10)
+
+/* What an op must answer. Pointers that do not apply are NULL. */
+struct pynn_op_class {
+    const char *name;
+    /* PYNN_INVALID unless the record fits its slots. */
+    pynn_status (*check)(const struct pynn_plan_spec *spec, const struct pynn_op *op);
+    int64_t (*params)(const struct pynn_plan_spec *spec, const struct pynn_op *op);
+    double (*flops)(const pynn_plan *plan, const struct pynn_op *op);
+    size_t (*workspace)(const pynn_plan *plan, int32_t index); /* arena bytes */
+    void (*forward)(const struct pynn_block *block, int32_t index);
+    void (*backward)(const struct pynn_block *block, int32_t index);
+    pynn_status (*plan_tasks)(pynn_plan *plan, int32_t index);
+    void (*run_task)(const pynn_plan *plan, const struct pynn_task *task, int64_t rows,
+                     const struct pynn_apply *apply, char *scratch);
+    /* Brings the workspace up to date with changed parameters. */
+    void (*refresh)(const pynn_plan *plan, int32_t index, const char *params);
+};
+
+#define PYNN_OP(NAME, name) extern const struct pynn_op_class pynn_op_##name;
+#include "ops.def"
+extern const struct pynn_op_class *const pynn_op_classes[PYNN_OP_COUNT];
+
+/* alloc.c: the only allocation site; 64-byte aligned, zeroed, counted, failing on demand. */
+void *pynn_alloc(size_t bytes);
+void pynn_free(void *p);
+bool pynn_size_add(size_t *total, size_t count, size_t size); /* false on overflow */
+
+/* dispatch.c */
+const struct pynn_kernels *pynn_kernels_selected(int32_t dtype);
+
+/* plan.c */
+pynn_status pynn_plan_add_task(pynn_plan *plan, struct pynn_task task);
+pynn_status pynn_plan_reserve_threads(pynn_plan *plan, int32_t n);
+bool pynn_plan_enter(pynn_plan *plan); /* false: busy */
+void pynn_plan_leave(pynn_plan *plan);
+void pynn_refresh(const pynn_plan *plan, const char *params);
+
+/* block.c */
+struct pynn_source { /* where the rows of a batch come from */
+    const struct pynn_array *x, *y;
+    const double *weight; /* per row of x, or NULL */
+    const int64_t *order; /* row of x for each place, or NULL: as they lie */
+    int64_t start;        /* place of the batch's first row */
+};
+pynn_status pynn_source_check(const pynn_plan *plan, const struct pynn_array *x,
+                              const struct pynn_array *y, int64_t first, int64_t rows);
+void pynn_block_init(struct pynn_block *block, const pynn_plan *plan, int32_t thread,
+                     const void *params);
+/* Takes batch rows [first, first + rows) in; training: into arena rows from `held` on. */
+void pynn_block_load(struct pynn_block *block, const struct pynn_source *source,
+                     int64_t first, int64_t rows, int64_t held);
+/* The same without loading: rows that are in the arena already. */
+void pynn_block_place(struct pynn_block *block, int64_t first, int64_t rows,
+                      int64_t held);
+/* Ops [0, end). */
+void pynn_block_forward(const struct pynn_block *block, int32_t end);
+void pynn_block_backward(const struct pynn_block *block);
+/* Writes a slot's rows, unpadded, to dst. */
+void pynn_block_store(const struct pynn_block *block, int32_t slot, const char *rows,
+                      char *dst);
+
+/* How many threads the work is worth, and the rows [*a, *b) of `rows` that one takes. */
+int32_t pynn_threads_for(double flops);
+void pynn_share(int64_t rows, int32_t size, int32_t thread, int64_t *a, int64_t *b);
+
+/* convert.c: dst[inner, ld] = row i of the array, converted to dtype (F32 or F64). */
+void pynn_load_row(const struct pynn_array *a, int64_t i, int32_t dtype, int64_t width,
+                   int64_t ld, char *dst);
+bool pynn_array_row_is(const struct pynn_array *a, int32_t dtype); /* contiguous, same */
+
+#endif

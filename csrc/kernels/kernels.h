@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The kernel contract: one table per instruction set and element type. Pointers are to
+ * elements of the table's type; every ld (leading dimension) counts elements. "Padded"
+ * means that columns n .. pad(n)-1 exist, where pad(n) rounds up to PYNN_PAD; padding of
+ * gradients and parameters is zero, padding of activations holds anything finite or not.
+ * No kernel allocates, and no result depends on how a caller cut rows or columns.
+ */
+#ifndef PYNN_KERNELS_KERNELS_H
+#define PYNN_KERNELS_KERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define PYNN_PAD 16u /* elements; also the number of virtual lanes of every reduction */
+
+enum pynn_activation {
+#define PYNN_ACTIVATION(NAME, name, from) PYNN_ACT_##NAME,
+#include "../ops.def"
+    PYNN_ACT_COUNT
+};
+
+enum pynn_loss {
+#define PYNN_LOSS(NAME, name, target, gradient) PYNN_LOSS_##NAME,
+#include "../ops.def"
+    PYNN_LOSS_COUNT
+};
+
+enum pynn_optimizer {
+#define PYNN_OPTIMIZER(NAME, name) PYNN_OPT_##NAME,
+#include "../ops.def"
+    PYNN_OPT_COUNT
+};
+
+/* Products. n is padded in w, y, d and g (n here is already a multiple of PYNN_PAD). One
+ * FMA chain per output element in index order of the reduction. */
+struct pynn_matmul { /* y[m,n] = x[m,k] w[k,n] + start, then the epilogue */
+    size_t m, n, k;
+    const void *x, *w;
+    size_t ldx, ldw, ldy;
+    const void *bias; /* [n] the start of each row's sums, or NULL for zero */
+    void *y;
+    int relu; /* 1: y = max(y, 0), NaN kept */
+};
+
+struct pynn_matmul_tn { /* g[k,n] = x[b,k]^T d[b,n] (+ g when accumulate) */
+    size_t k, n, b;
+    const void *x, *d;
+    size_t ldx, ldd, ldg;
+    void *g;
+    int accumulate;
+};
+
+/* Losses: `rows` predictions of n columns. Writes row_loss[rows] (unscaled mean over the
+ * row, times weight) and, if grad is not NULL, d(sum_r scale * row_loss[r]) / d pred with
+ * zero padding up to pad(n). Fused cross-entropies (LOGITS) also write probabilities when
+ * probs is not NULL. */
+struct pynn_loss_args {
+    size_t rows, n;
+    const void *pred, *target;
+    size_t ldpred, ldtarget, ldgrad, ldprobs;
+    const double *weight; /* [rows] or NULL for ones */
+    double scale;
+    double *row_loss;
+    void *grad, *probs;
+    const double *attr; /* [4], see ops.def */
+};
+
+/* One optimizer step over a run of n parameters (n a multiple of PYNN_PAD).
+ * Order: clip the gradient by value, decay the weights, then the rule. c[] are the rule's
+ * constants, prepared once per step by pynn_update_prepare (csrc/update.c). */
+struct pynn_update_args {
+    double c[12];
+    double clip;    /* limit on |g|, or 0 for none */
+    double decay;   /* w -= decay * w before the rule; 0 for none */
+    double gscale;  /* g is multiplied by this first (norm clipping); 1 for none */
+};
+
+typedef void pynn_act_forward(const double *attr, size_t n, const void *x, void *y);
+typedef void pynn_act_backward(const double *attr, size_t n, const void *x, const void *y,
+                               const void *dy, void *dx); /* unused one of x, y: NULL */
+typedef void pynn_loss_kernel(const struct pynn_loss_args *args);
+typedef void pynn_update_kernel(const struct pynn_update_args *args, size_t n, void *w,
+                                const void *g, void *s0, void *s1, void *s2);
+
+struct pynn_kernels {
+    const char *isa;
+    size_t esize; /* bytes per element */
+
+    void (*matmul)(const struct pynn_matmul *args);
+    void (*matmul_tn)(const struct pynn_matmul_tn *args);
+    /* g[n] = column sums of d[b,n] in row order (+ g when accumulate) */
+    void (*column_sum)(size_t b, size_t n, const void *d, size_t ldd, void *g,
+                       int accumulate);
+    /* dst[cols, ldd] = transpose of src[rows, lds]; columns rows .. ldd-1 of dst are left */
+    void (*transpose)(size_t rows, size_t cols, const void *src, size_t lds, void *dst,
+                      size_t ldd);
+
+    /* Element-wise over n elements (a multiple of PYNN_PAD); x == y, dy == dx allowed */
+    pynn_act_forward *const *act_forward;   /* [PYNN_ACT_COUNT] */
+    pynn_act_backward *const *act_backward; /* [PYNN_ACT_COUNT] */
+
+    /* Row-wise softmax (log: log_softmax) over n columns; padding of y and dx is zero */
+    void (*softmax_forward)(int log, size_t rows, size_t n, const void *x, size_t ldx,
+                            void *y, size_t ldy);
+    void (*softmax_backward)(int log, size_t rows, size_t n, const void *y, size_t ldy,
+                             const void *dy, size_t lddy, void *dx, size_t lddx);
+
+    pynn_loss_kernel *const *loss;     /* [PYNN_LOSS_COUNT] */
+    pynn_update_kernel *const *update; /* [PYNN_OPT_COUNT] */
+
+    /* y[i] = x[i] * (keep ? 1/(1-rate) : 0), keep from Philox(key) at element
+     * first + i, see rng.h; n and first are multiples of PYNN_PAD */
+    void (*dropout)(double rate, const uint32_t key[2], uint64_t step, uint64_t first,
+                    size_t n, const void *x, void *y);
+    /* Sum of squares of n elements (a multiple of PYNN_PAD), 16 lanes, fixed tree */
+    double (*sum_squares)(size_t n, const void *x);
+
+    /* Vector maths, for tests and activations: y[i] = f(x[i]), any n */
+    void (*vexp)(size_t n, const void *x, void *y);
+    void (*vlog)(size_t n, const void *x, void *y);
+    void (*vtanh)(size_t n, const void *x, void *y);
+    void (*vsigmoid)(size_t n, const void *x, void *y);
+};
+
+/* One pair per kernels_<isa>.c: [0] float32, [1] float64 */
+extern const struct pynn_kernels *const pynn_kernels_generic[2];
+extern const struct pynn_kernels *const pynn_kernels_v2[2];
+extern const struct pynn_kernels *const pynn_kernels_v3[2];
+extern const struct pynn_kernels *const pynn_kernels_v4[2];
+extern const struct pynn_kernels *const pynn_kernels_neon[2];
+
+#endif

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * simd.h on GNU vector extensions (GCC, Clang); intrinsics only for fma, max, min, sqrt,
+ * select and the comparisons, where the extensions have no form that compiles well. */
+#ifndef PYNN_KERNELS_SIMD_GNU_H
+#define PYNN_KERNELS_SIMD_GNU_H
+
+#define VL_f32 (PYNN_VECTOR_BYTES / 4)
+#define VL_f64 (PYNN_VECTOR_BYTES / 8)
+
+typedef float vf32 __attribute__((vector_size(PYNN_VECTOR_BYTES)));
+typedef double vf64 __attribute__((vector_size(PYNN_VECTOR_BYTES)));
+typedef int32_t if32 __attribute__((vector_size(PYNN_VECTOR_BYTES)));
+typedef int64_t if64 __attribute__((vector_size(PYNN_VECTOR_BYTES)));
+typedef uint32_t uf32 __attribute__((vector_size(PYNN_VECTOR_BYTES)));
+typedef uint64_t uf64 __attribute__((vector_size(PYNN_VECTOR_BYTES)));
+
+#if defined(PYNN_SIMD_V4)
+#define PYNN_X86(op, T) _mm512_##op##_##T
+typedef __m512 nf32;
+typedef __m512d nf64;
+#elif defined(PYNN_SIMD_V3)
+#define PYNN_X86(op, T) _mm256_##op##_##T
+typedef __m256 nf32;
+typedef __m256d nf64;
+#elif defined(PYNN_SIMD_V2)
+#define PYNN_X86(op, T) _mm_##op##_##T
+typedef __m128 nf32;
+typedef __m128d nf64;
+#endif
+
+#if defined(PYNN_SIMD_NEON)
+PYNN_INLINE vf32 vf32_set1(float s) { return (vf32)vdupq_n_f32(s); }
+PYNN_INLINE vf64 vf64_set1(double s) { return (vf64)vdupq_n_f64(s); }
+PYNN_INLINE vf32 vf32_sqrt(vf32 a) { return (vf32)vsqrtq_f32((float32x4_t)a); }
+PYNN_INLINE vf64 vf64_sqrt(vf64 a) { return (vf64)vsqrtq_f64((float64x2_t)a); }
+PYNN_INLINE vf32 vf32_fma(vf32 a, vf32 b, vf32 c)
+{
+    return (vf32)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
+}
+PYNN_INLINE vf64 vf64_fma(vf64 a, vf64 b, vf64 c)
+{
+    return (vf64)vfmaq_f64((float64x2_t)c, (float64x2_t)a, (float64x2_t)b);
+}
+PYNN_INLINE vf32 vf32_fnma(vf32 a, vf32 b, vf32 c)
+{
+    return (vf32)vfmsq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
+}
+PYNN_INLINE vf64 vf64_fnma(vf64 a, vf64 b, vf64 c)
+{
+    return (vf64)vfmsq_f64((float64x2_t)c, (float64x2_t)a, (float64x2_t)b);
+}
+#else
+#define PYNN_X86_VECTOR(T, P, REAL)                                                  \
+    PYNN_INLINE v##T v##T##_set1(REAL s) { return (v##T)PYNN_X86(set1, P)(s); }      \
+    PYNN_INLINE v##T v##T##_sqrt(v##T a)                                             \
+    {                                                                                \
+        return (v##T)PYNN_X86(sqrt, P)((n##T)a);                                     \
+    }                                                                                \
+    PYNN_INLINE v##T v##T##_max(v##T a, v##T b)                                      \
+    {                                                                                \
+        return (v##T)PYNN_X86(max, P)((n##T)a, (n##T)b);                             \
+    }                                                                                \
+    PYNN_INLINE v##T v##T##_min(v##T a, v##T b)                                      \
+    {                                                                                \
+        return (v##T)PYNN_X86(min, P)((n##T)a, (n##T)b);                             \
+    }
+PYNN_X86_VECTOR(f32, ps, float)
+PYNN_X86_VECTOR(f64, pd, double)
+
+#if PYNN_HAS_FMA
+#define PYNN_X86_FMA(T, P)                                                           \
+    PYNN_INLINE v##T v##T##_fma(v##T a, v##T b, v##T c)                              \
+    {                                                                                \
+        return (v##T)PYNN_X86(fmadd, P)((n##T)a, (n##T)b, (n##T)c);                  \
+    }                                                                                \
+    PYNN_INLINE v##T v##T##_fnma(v##T a, v##T b, v##T c)                             \
+    {                                                                                \
+        return (v##T)PYNN_X86(fnmadd, P)((n##T)a, (n##T)b, (n##T)c);                 \
+    }
+PYNN_X86_FMA(f32, ps)
+PYNN_X86_FMA(f64, pd)
+#else
+PYNN_INLINE vf32 vf32_fma(vf32 a, vf32 b, vf32 c) { return a * b + c; }
+PYNN_INLINE vf64 vf64_fma(vf64 a, vf64 b, vf64 c) { return a * b + c; }
+PYNN_INLINE vf32 vf32_fnma(vf32 a, vf32 b, vf32 c) { return c - a * b; }
+PYNN_INLINE vf64 vf64_fnma(vf64 a, vf64 b, vf64 c) { return c - a * b; }
+#endif
+#endif
+
+#define PYNN_GNU_VECTOR(T, REAL, INT)                                                \
+    PYNN_INLINE v##T v##T##_load(const REAL *p)                                      \
+    {                                                                                \
+        v##T v;                                                                      \
+        memcpy(&v, p, sizeof v);                                                     \
+        return v;                                                                    \
+    }                                                                                \
+    PYNN_INLINE void v##T##_store(REAL *p, v##T v) { memcpy(p, &v, sizeof v); }      \
+    PYNN_INLINE i##T v##T##_bits(v##T a) { return (i##T)a; }                         \
+    PYNN_INLINE v##T v##T##_real(i##T k) { return (v##T)k; }                         \
+    PYNN_INLINE i##T v##T##_lt(v##T a, v##T b) { return (i##T)(a < b); }             \
+    PYNN_INLINE i##T v##T##_le(v##T a, v##T b) { return (i##T)(a <= b); }            \
+    PYNN_INLINE i##T v##T##_gt(v##T a, v##T b) { return (i##T)(a > b); }             \
+    PYNN_INLINE i##T v##T##_ge(v##T a, v##T b) { return (i##T)(a >= b); }            \
+    PYNN_INLINE i##T v##T##_eq(v##T a, v##T b) { return (i##T)(a == b); }            \
+    PYNN_INLINE i##T v##T##_ne(v##T a, v##T b) { return (i##T)(a != b); }            \
+    PYNN_INLINE v##T v##T##_select(i##T m, v##T a, v##T b)                           \
+    {                                                                                \
+        return (v##T)(((i##T)a & m) | ((i##T)b & ~m));                               \
+    }                                                                                \
+    PYNN_INLINE i##T v##T##_iset1(INT k) { return (i##T){0} + k; }                   \
+    PYNN_INLINE i##T v##T##_iadd(i##T a, i##T b) { return (i##T)((u##T)a + (u##T)b); } \
+    PYNN_INLINE i##T v##T##_isub(i##T a, i##T b) { return (i##T)((u##T)a - (u##T)b); } \
+    PYNN_INLINE i##T v##T##_ishl(i##T a, int k) { return (i##T)((u##T)a << k); }     \
+    PYNN_INLINE i##T v##T##_ishr(i##T a, int k) { return a >> k; }                   \
+    PYNN_INLINE v##T v##T##_lane(void)                                               \
+    {                                                                                \
+        v##T v = {0};                                                                \
+        for (int j = 0; j < VL_##T; j++)                                             \
+            v[j] = (REAL)j;                                                          \
+        return v;                                                                    \
+    }
+PYNN_GNU_VECTOR(f32, float, int32_t)
+PYNN_GNU_VECTOR(f64, double, int64_t)
+
+#if defined(PYNN_SIMD_NEON) /* fmax on Arm returns NaN; keep the x86 rule everywhere */
+PYNN_INLINE vf32 vf32_max(vf32 a, vf32 b) { return vf32_select(vf32_gt(a, b), a, b); }
+PYNN_INLINE vf64 vf64_max(vf64 a, vf64 b) { return vf64_select(vf64_gt(a, b), a, b); }
+PYNN_INLINE vf32 vf32_min(vf32 a, vf32 b) { return vf32_select(vf32_lt(a, b), a, b); }
+PYNN_INLINE vf64 vf64_min(vf64 a, vf64 b) { return vf64_select(vf64_lt(a, b), a, b); }
+#endif
+
+#endif

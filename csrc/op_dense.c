@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Dense: y = act(x W + b) on the last axis. Parameters [in + bias, pad(out)], the bias in
+ * the last row. The workspace is W transposed, [out, pad(in)], so that the input gradient
+ * is the same product as the forward pass; tasks keep it up to date. */
+#include <string.h>
+
+#include "internal.h"
+
+/* A task covers rows of W so that its gradient fits in the scratch and stays in L1/L2. */
+#define TASK_BYTES ((size_t)32 << 10)
+#define TASK_COLUMNS 1024
+
+static bool has_bias(const struct pynn_op *op)
+{
+    return op->flags & PYNN_FLAG_BIAS;
+}
+
+static pynn_status check(const struct pynn_plan_spec *spec, const struct pynn_op *op)
+{
+    static const bool from_output[] = {
+#define OUTPUT true
+#define INPUT false
+#define PYNN_ACTIVATION(NAME, name, from) from,
+#include "ops.def"
+#undef OUTPUT
+#undef INPUT
+    };
+    if (op->select < 0 || op->select >= PYNN_ACT_COUNT || !from_output[op->select])
+        return PYNN_INVALID;
+    return spec->slots[op->in].inner == spec->slots[op->out].inner ? PYNN_OK
+                                                                   : PYNN_INVALID;
+}
+
+static int64_t params(const struct pynn_plan_spec *spec, const struct pynn_op *op)
+{
+    return (spec->slots[op->in].width + has_bias(op)) * pynn_pad(spec->slots[op->out].width);
+}
+
+static double flops(const pynn_plan *plan, const struct pynn_op *op)
+{
+    const struct pynn_tensor *in = &plan->tensors[op->in], *out = &plan->tensors[op->out];
+    return 2.0 * (double)in->inner * (double)in->width * (double)out->ld;
+}
+
+static size_t workspace(const pynn_plan *plan, int32_t index)
+{
+    const struct pynn_op *op = &plan->ops[index];
+    const struct pynn_tensor *in = &plan->tensors[op->in], *out = &plan->tensors[op->out];
+    return in->has_grad ? (size_t)(out->width * in->ld) * plan->esize : 0;
+}
+
+static void forward(const struct pynn_block *block, int32_t index)
+{
+    const pynn_plan *plan = block->plan;
+    const struct pynn_op *op = &plan->ops[index];
+    const struct pynn_tensor *in = &plan->tensors[op->in], *out = &plan->tensors[op->out];
+    const char *w = block->params + (size_t)op->params * plan->esize;
+    size_t rows = (size_t)(block->rows * in->inner);
+    struct pynn_matmul args = {
+        .m = rows,
+        .n = (size_t)out->ld,
+        .k = (size_t)in->width,
+        .x = block->value[op->in],
+        .w = w,
+        .ldx = (size_t)(op->in == 0 ? block->input_ld : in->ld),
+        .ldw = (size_t)out->ld,
+        .ldy = (size_t)out->ld,
+        .bias = has_bias(op) ? w + (size_t)(in->width * out->ld) * plan->esize : NULL,
+        .y = block->value[op->out],
+        .relu = op->select == PYNN_ACT_RELU,
+    };
+    plan->k->matmul(&args);
+    if (op->select != PYNN_ACT_LINEAR && op->select != PYNN_ACT_RELU)
+        plan->k->act_forward[op->select](op->attr, rows * (size_t)out->ld, args.y, args.y);
+}
+
+static void backward(const struct pynn_block *block, int32_t index)
+{
+    const pynn_plan *plan = block->plan;
+    const struct pynn_op *op = &plan->ops[index];
+    const struct pynn_tensor *in = &plan->tensors[op->in], *out = &plan->tensors[op->out];
+    size_t rows = (size_t)(block->rows * in->inner);
+    char *dy = block->grad[op->out];
+    if (op->select != PYNN_ACT_LINEAR)
+        plan->k->act_backward[op->select](op->attr, rows * (size_t)out->ld, NULL,
+                                          block->value[op->out], dy, dy);
+    if (!block->grad[op->in])
+        return;
+    struct pynn_matmul args = {
+        .m = rows,
+        .n = (size_t)in->ld,
+        .k = (size_t)out->width,
+        .x = dy,
+        .w = plan->arena + plan->workspace[index],
+        .ldx = (size_t)out->ld,
+        .ldw = (size_t)in->ld,
+        .ldy = (size_t)in->ld,
+        .y = block->grad[op->in],
+    };
+    plan->k->matmul(&args);
+}
+
+static pynn_status plan_tasks(pynn_plan *plan, int32_t index)
+{
+    const struct pynn_op *op = &plan->ops[index];
+    const struct pynn_tensor *in = &plan->tensors[op->in], *out = &plan->tensors[op->out];
+    int64_t total = in->width + has_bias(op);
+    int64_t columns = out->ld < TASK_COLUMNS ? out->ld : TASK_COLUMNS;
+    int64_t rows = (int64_t)(TASK_BYTES / plan->esize) / columns;
+    for (int64_t r = 0; r < total; r += rows)
+        for (int64_t c = 0; c < out->ld; c += columns) {
+            struct pynn_task task = {index, r, r + rows < total ? r + rows : total, c,
+                                     c + columns < out->ld ? c + columns : out->ld, 0};
+            task.cost = (double)(task.r1 - task.r0) * (double)(task.c1 - task.c0);
+            PYNN_TRY(pynn_plan_add_task(plan, task));
+        }
+    return PYNN_OK;
+}
+
+/* The gradient of the task's piece goes to g, whose rows are ldg elements apart. */
+static void gradient(const pynn_plan *plan, const struct pynn_task *task, int64_t rows,
+                     char *g, int64_t ldg, int accumulate)
+{
+    const struct pynn_op *op = &plan->ops[task->op];
+    const struct pynn_tensor *in = &plan->tensors[op->in], *out = &plan->tensors[op->out];
+    size_t esize = plan->esize, columns = (size_t)(task->c1 - task->c0);
+    const char *d = plan->arena + out->grad + (size_t)task->c0 * esize;
+    int64_t kernel_end = task->r1 < in->width ? task->r1 : in->width;
+    if (task->r0 < kernel_end) {
+        struct pynn_matmul_tn args = {
+            .k = (size_t)(kernel_end - task->r0),
+            .n = columns,
+            .b = (size_t)(rows * in->inner),
+            .x = plan->arena + in->value + (size_t)task->r0 * esize,
+            .d = d,
+            .ldx = (size_t)in->ld,
+            .ldd = (size_t)out->ld,
+            .ldg = (size_t)ldg,
+            .g = g,
+            .accumulate = accumulate,
+        };
+        plan->k->matmul_tn(&args);
+    }
+    if (task->r1 > in->width)
+        plan->k->column_sum((size_t)(rows * in->inner), columns, d, (size_t)out->ld,
+                            g + (size_t)((in->width - task->r0) * ldg) * esize, accumulate);
+}
+
+/* Padding columns of d are zero, but zero times an infinite x is not. */
+static void clear_padding(const pynn_plan *plan, const struct pynn_task *task, char *g,
+                          int64_t ldg)
+{
+    const struct pynn_tensor *out = &plan->tensors[plan->ops[task->op].out];
+    int64_t pad = task->c1 - (out->width > task->c0 ? out->width : task->c0);
+    for (int64_t r = task->r0; pad > 0 && r < task->r1; r++, g += (size_t)ldg * plan->esize)
+        memset(g + (size_t)(task->c1 - task->c0 - pad) * plan->esize, 0,
+               (size_t)pad * plan->esize);
+}
+
+static void update(const pynn_plan *plan, const struct pynn_task *task,
+                   const struct pynn_apply *apply, const char *g, int64_t ldg)
+{
+    const struct pynn_op *op = &plan->ops[task->op];
+    int64_t ld = plan->tensors[op->out].ld, columns = task->c1 - task->c0;
+    /* whole rows lie side by side: one run; else one run per row */
+    int64_t runs = columns == ld && ldg == ld ? 1 : task->r1 - task->r0;
+    size_t n = (size_t)(columns * (task->r1 - task->r0) / runs);
+    for (int64_t i = 0; i < runs; i++) {
+        size_t at = (size_t)(op->params + (task->r0 + i) * ld + task->c0) * plan->esize;
+        char *s[PYNN_MAX_STATE];
+        for (int j = 0; j < PYNN_MAX_STATE; j++)
+            s[j] = apply->slots[j] ? apply->slots[j] + at : NULL;
+        plan->k->update[apply->rule](apply->args, n, apply->params + at,
+                                     g + (size_t)(i * ldg) * plan->esize, s[0], s[1], s[2]);
+    }
+}
+
+/* Rows [r0, r1) of W become columns of its transpose. */
+static void refresh_rows(const pynn_plan *plan, int32_t index, const char *all, int64_t r0,
+                         int64_t r1, int64_t c0, int64_t c1)
+{
+    const struct pynn_op *op = &plan->ops[index];
+    const struct pynn_tensor *in = &plan->tensors[op->in], *out = &plan->tensors[op->out];
+    if (r1 > in->width)
+        r1 = in->width;
+    if (c1 > out->width)
+        c1 = out->width;
+    if (r0 >= r1 || c0 >= c1)
+        return;
+    char *transposed = plan->arena + plan->workspace[index];
+    plan->k->transpose((size_t)(r1 - r0), (size_t)(c1 - c0),
+                       all + (size_t)(op->params + r0 * out->ld + c0) * plan->esize,
+                       (size_t)out->ld,
+                       transposed + (size_t)(c0 * in->ld + r0) * plan->esize,
+                       (size_t)in->ld);
+}
+
+static void run_task(const pynn_plan *plan, const struct pynn_task *task, int64_t rows,
+                     const struct pynn_apply *apply, char *scratch)
+{
+    const struct pynn_op *op = &plan->ops[task->op];
+    int64_t ld = plan->tensors[op->out].ld;
+    char *g = scratch;
+    int64_t ldg = task->c1 - task->c0;
+    if (apply->grads) {
+        g = apply->grads + (size_t)(op->params + task->r0 * ld + task->c0) * plan->esize;
+        ldg = ld;
+    }
+    gradient(plan, task, rows, g, ldg, apply->accumulate);
+    clear_padding(plan, task, g, ldg);
+    if (!apply->args)
+        return;
+    update(plan, task, apply, g, ldg);
+    if (plan->tensors[op->in].has_grad)
+        refresh_rows(plan, task->op, apply->params, task->r0, task->r1, task->c0, task->c1);
+}
+
+static void refresh(const pynn_plan *plan, int32_t index, const char *all)
+{
+    const struct pynn_op *op = &plan->ops[index];
+    const struct pynn_tensor *in = &plan->tensors[op->in], *out = &plan->tensors[op->out];
+    if (in->has_grad)
+        refresh_rows(plan, index, all, 0, in->width, 0, out->width);
+}
+
+const struct pynn_op_class pynn_op_dense = {
+    .name = "dense",
+    .check = check,
+    .params = params,
+    .flops = flops,
+    .workspace = workspace,
+    .forward = forward,
+    .backward = backward,
+    .plan_tasks = plan_tasks,
+    .run_task = run_task,
+    .refresh = refresh,
+};

@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The training loop. All threads of a team run the same steps, with two barriers each:
+ *
+ *   rows: load, forward, loss, input gradients        each thread its rows of the batch
+ *   -- barrier --
+ *   tasks: weight gradient and optimizer update       each thread its pieces of the weights
+ *   (thread 0 first adds the row losses up and prepares the next step)
+ *   -- barrier --
+ *
+ * A batch larger than the arena goes through in pieces whose gradients are added in order;
+ * then, or when gradients are clipped by norm, the update is a pass of its own. */
+#include <math.h>
+#include <string.h>
+#include <time.h>
+
+#include "internal.h"
+#include "rng.h"
+#include "threads.h"
+#include "update.h"
+
+#define CHUNK 4096 /* elements per piece of a separate update pass */
+
+/* What a step needs to know; prepared by thread 0 one step ahead. */
+struct step {
+    bool stop;
+    int64_t start, rows; /* the batch: places in the epoch */
+    uint64_t number;     /* iteration, for dropout */
+    struct pynn_update_args args;
+};
+
+struct trainer {
+    pynn_plan *plan;
+    struct pynn_fit *fit;
+    int32_t size;
+    bool fused; /* update in the epilogue of the weight gradient */
+    bool small; /* steps of some microseconds: look at the clock now and then */
+    double seconds_end;
+    struct step steps[2]; /* the running one, and the next */
+    double gscale;        /* of the separate pass: global norm clipping */
+};
+
+static double now(void)
+{
+    struct timespec t;
+#if defined(CLOCK_MONOTONIC)
+    clock_gettime(CLOCK_MONOTONIC, &t);
+#else
+    timespec_get(&t, TIME_UTC);
+#endif
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* ---- Between steps (thread 0) ---- */
+
+static bool finished(const struct trainer *trainer)
+{
+    const struct pynn_fit *fit = trainer->fit;
+    if (fit->epochs_done == fit->epochs)
+        return true;
+    if (fit->max_steps > 0 && fit->steps_done == fit->max_steps)
+        return true;
+    bool look = trainer->small ? fit->steps_done % 64 == 63 : fit->steps_done > 0;
+    return fit->max_seconds > 0 && look && now() >= trainer->seconds_end;
+}
+
+static void prepare(struct trainer *trainer, struct step *step)
+{
+    struct pynn_fit *fit = trainer->fit;
+    step->stop = finished(trainer);
+    if (step->stop)
+        return;
+    if (fit->position == 0 && fit->shuffle && fit->batch < fit->rows)
+        pynn_shuffle(fit->seed, fit->epoch, fit->rows, fit->order);
+    int64_t left = fit->rows - fit->position;
+    step->start = fit->position;
+    step->rows = fit->batch < left ? fit->batch : left;
+    step->number = fit->state->iteration;
+    int64_t i = fit->steps_done < fit->n_rates ? fit->steps_done : fit->n_rates - 1;
+    pynn_update_prepare(fit->optimizer, fit->rates[i], step->number + 1, fit->state->scalar,
+                        &step->args);
+}
+
+/* Adds the losses of arena rows [0, rows) to the epoch's sums, in order of rows. */
+static void add_losses(struct trainer *trainer, int64_t rows)
+{
+    const pynn_plan *plan = trainer->plan;
+    struct pynn_fit *fit = trainer->fit;
+    double *sums = fit->sums + fit->epochs_done * plan->n_sums;
+    const double *values = (const double *)(const void *)(plan->arena + plan->row_values);
+    bool was_finite = isfinite(sums[0]);
+    for (int32_t k = 0; k < plan->n_sums; k++) {
+        double sum = sums[k];
+        for (int64_t i = 0; i < rows; i++)
+            sum += values[k * plan->max_rows + i];
+        sums[k] = sum;
+    }
+    if (fit->bad_step < 0 && was_finite && !isfinite(sums[0]))
+        fit->bad_step = fit->steps_done;
+}
+
+static void count_step(struct trainer *trainer, const struct step *step)
+{
+    struct pynn_fit *fit = trainer->fit;
+    fit->steps_done++;
+    fit->state->iteration++;
+    fit->position += step->rows;
+    if (fit->position == fit->rows) {
+        fit->position = 0;
+        fit->epoch++;
+        fit->epochs_done++;
+    }
+}
+
+/* ---- One piece of a batch ---- */
+
+static void run_rows(const struct trainer *trainer, const struct step *step,
+                     struct pynn_block *block, int32_t thread, int64_t first, int64_t rows)
+{
+    const struct pynn_fit *fit = trainer->fit;
+    const pynn_plan *plan = trainer->plan;
+    bool permuted = fit->shuffle && fit->batch < fit->rows;
+    struct pynn_source source = {fit->x, fit->y, fit->weight, permuted ? fit->order : NULL,
+                                 step->start};
+    block->training = true;
+    block->step = step->number;
+    block->scale = 1.0 / (double)step->rows;
+    int64_t i, end;
+    pynn_share(rows, trainer->size, thread, &i, &end);
+    for (int64_t n; i < end; i += n) {
+        n = end - i < plan->block_rows ? end - i : plan->block_rows;
+        pynn_block_load(block, &source, first + i, n, i);
+        pynn_block_forward(block, plan->n_ops);
+        pynn_block_backward(block);
+    }
+}
+
+static void run_tasks(const struct trainer *trainer, const struct step *step, int32_t thread,
+                      int64_t first, int64_t rows, char *scratch)
+{
+    const pynn_plan *plan = trainer->plan;
+    const struct pynn_fit *fit = trainer->fit;
+    struct pynn_apply apply = {
+        .args = trainer->fused ? &step->args : NULL,
+        .rule = fit->optimizer->kind,
+        .params = fit->params,
+        .slots = {fit->state->slots[0], fit->state->slots[1], fit->state->slots[2]},
+        .grads = trainer->fused ? NULL : fit->grads,
+        .accumulate = first > 0,
+    };
+    /* the same tasks every step, so that their weights and state stay in this core's L2 */
+    int64_t a = plan->n_tasks * thread / trainer->size;
+    int64_t b = plan->n_tasks * (thread + 1) / trainer->size;
+    for (int64_t t = a; t < b; t++)
+        pynn_op_classes[plan->ops[plan->tasks[t].op].kind]->run_task(
+            plan, &plan->tasks[t], rows, &apply, scratch);
+}
+
+/* ---- The separate update pass ---- */
+
+static double squares(const struct pynn_kernels *k, const struct pynn_run *run,
+                      const char *grads)
+{
+    return k->sum_squares((size_t)run->length, grads + (size_t)run->offset * k->esize);
+}
+
+/* Keras: g * clip / max(norm, clip). */
+static double clip_scale(double clip, double sum)
+{
+    double norm = sqrt(sum);
+    return norm > clip ? clip / norm : norm <= clip ? 1 : (double)NAN;
+}
+
+static double global_scale(const struct pynn_kernels *k,
+                           const struct pynn_optimizer_spec *spec,
+                           const struct pynn_run *runs, int64_t n_runs, const char *grads)
+{
+    double sum = 0;
+    if (spec->global_clipnorm <= 0)
+        return 1;
+    for (int64_t i = 0; i < n_runs; i++)
+        sum += squares(k, &runs[i], grads);
+    return clip_scale(spec->global_clipnorm, sum);
+}
+
+struct pass { /* one flat update */
+    const struct pynn_kernels *k;
+    const struct pynn_optimizer_spec *spec;
+    struct pynn_update_args args;
+    const struct pynn_optimizer_state *state;
+    char *params, *grads;
+};
+
+static void update_run(const struct pass *pass, const struct pynn_run *run, int32_t thread,
+                       int32_t size)
+{
+    struct pynn_update_args args = pass->args;
+    size_t esize = pass->k->esize;
+    if (pass->spec->clipnorm > 0)
+        args.gscale = clip_scale(pass->spec->clipnorm, squares(pass->k, run, pass->grads));
+    for (int64_t i = (int64_t)thread * CHUNK; i < run->length; i += (int64_t)size * CHUNK) {
+        int64_t n = run->length - i < CHUNK ? run->length - i : CHUNK;
+        size_t at = (size_t)(run->offset + i) * esize;
+        void *s[PYNN_MAX_STATE];
+        for (int j = 0; j < PYNN_MAX_STATE; j++)
+            s[j] = pass->state->slots[j] ? (char *)pass->state->slots[j] + at : NULL;
+        pass->k->update[pass->spec->kind](&args, (size_t)n, pass->params + at,
+                                          pass->grads + at, s[0], s[1], s[2]);
+    }
+}
+
+static void update_pass(struct trainer *trainer, const struct step *step, int32_t thread)
+{
+    const struct pynn_fit *fit = trainer->fit;
+    const pynn_plan *plan = trainer->plan;
+    if (thread == 0)
+        trainer->gscale = global_scale(plan->k, fit->optimizer, fit->runs, fit->n_runs,
+                                       fit->grads);
+    pynn_team_barrier(trainer->size);
+    struct pass pass = {plan->k,    fit->optimizer, step->args,
+                        fit->state, fit->params,    fit->grads};
+    pass.args.gscale = trainer->gscale;
+    for (int64_t i = 0; i < fit->n_runs; i++)
+        update_run(&pass, &fit->runs[i], thread, trainer->size);
+    pynn_team_barrier(trainer->size);
+    for (int32_t i = thread; i < plan->n_ops; i += trainer->size)
+        if (pynn_op_classes[plan->ops[i].kind]->refresh)
+            pynn_op_classes[plan->ops[i].kind]->refresh(plan, i, fit->params);
+}
+
+pynn_status pynn_update(int32_t dtype, const struct pynn_optimizer_spec *spec, double rate,
+                        struct pynn_optimizer_state *state, const struct pynn_run *runs,
+                        int64_t n_runs, void *params, void *grads)
+{
+    if ((dtype != PYNN_F32 && dtype != PYNN_F64) || spec->kind < 0 ||
+        spec->kind >= PYNN_OPT_COUNT)
+        return PYNN_INVALID;
+    struct pass pass = {.k = pynn_kernels_selected(dtype),
+                        .spec = spec,
+                        .state = state,
+                        .params = params,
+                        .grads = grads};
+    pynn_update_prepare(spec, rate, state->iteration + 1, state->scalar, &pass.args);
+    pass.args.gscale = global_scale(pass.k, spec, runs, n_runs, grads);
+    for (int64_t i = 0; i < n_runs; i++)
+        update_run(&pass, &runs[i], 0, 1);
+    state->iteration++;
+    return PYNN_OK;
+}
+
+/* ---- The loop ---- */
+
+static void run_step(struct trainer *trainer, const struct step *step, struct step *next,
+                     struct pynn_block *block, int32_t thread)
+{
+    const pynn_plan *plan = trainer->plan;
+    for (int64_t first = 0, n; first < step->rows; first += n) {
+        n = step->rows - first < plan->max_rows ? step->rows - first : plan->max_rows;
+        run_rows(trainer, step, block, thread, first, n);
+        pynn_team_barrier(trainer->size);
+        if (thread == 0) {
+            add_losses(trainer, n);
+            if (first + n == step->rows) {
+                count_step(trainer, step);
+                prepare(trainer, next);
+            }
+        }
+        run_tasks(trainer, step, thread, first, n, block->scratch);
+        pynn_team_barrier(trainer->size);
+    }
+    if (!trainer->fused) {
+        update_pass(trainer, step, thread);
+        pynn_team_barrier(trainer->size);
+    }
+}
+
+static void train_body(void *context, int32_t thread)
+{
+    struct trainer *trainer = context;
+    struct pynn_block block;
+    pynn_block_init(&block, trainer->plan, thread, trainer->fit->params);
+    for (int i = 0; !trainer->steps[i].stop; i = !i)
+        run_step(trainer, &trainer->steps[i], &trainer->steps[!i], &block, thread);
+}
+
+static pynn_status check(const pynn_plan *plan, const struct pynn_fit *fit)
+{
+    PYNN_TRY(pynn_source_check(plan, fit->x, fit->y, 0, fit->rows));
+    const struct pynn_optimizer_spec *spec = fit->optimizer;
+    bool loss = plan->n_sums > 0 &&
+                plan->ops[plan->n_ops - plan->n_sums].kind == PYNN_OP_LOSS;
+    bool valid = plan->max_rows > 0 && loss && fit->y && fit->rows > 0 && fit->batch > 0 &&
+                 fit->epochs >= 0 && fit->position >= 0 && fit->position < fit->rows &&
+                 fit->n_rates > 0 && (fit->order || !fit->shuffle) && spec->kind >= 0 &&
+                 spec->kind < PYNN_OPT_COUNT;
+    return valid ? PYNN_OK : PYNN_INVALID;
+}
+
+pynn_status pynn_train(pynn_plan *plan, struct pynn_fit *fit)
+{
+    PYNN_TRY(check(plan, fit));
+    int64_t batch = fit->batch < fit->rows ? fit->batch : fit->rows;
+    bool norms = fit->optimizer->clipnorm > 0 || fit->optimizer->global_clipnorm > 0;
+    struct trainer trainer = {.plan = plan,
+                              .fit = fit,
+                              .fused = !norms && batch <= plan->max_rows,
+                              .small = plan->flops * (double)batch < 1e6,
+                              .seconds_end = now() + fit->max_seconds};
+    if (!trainer.fused && !fit->grads)
+        return PYNN_INVALID;
+    if (!pynn_plan_enter(plan))
+        return PYNN_BUSY;
+    int32_t n = pynn_threads_for(3 * plan->flops * (double)batch);
+    pynn_status status = pynn_plan_reserve_threads(plan, n);
+    if (status == PYNN_OK) {
+        plan->forward_rows = 0;
+        fit->epochs_done = fit->steps_done = 0;
+        fit->bad_step = -1;
+        pynn_refresh(plan, fit->params);
+        prepare(&trainer, &trainer.steps[0]);
+        pynn_team_run(n, &trainer.size, train_body, &trainer);
+    }
+    pynn_plan_leave(plan);
+    return status;
+}
