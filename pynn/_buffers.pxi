@@ -1,0 +1,151 @@
+# Included by _core.pyx: the caller's buffers and records, checked, as C structs.
+
+from cpython.buffer cimport (
+    PyBUF_ANY_CONTIGUOUS,
+    PyBUF_FORMAT,
+    PyBUF_STRIDES,
+    PyBUF_WRITABLE,
+    PyBuffer_IsContiguous,
+    PyBuffer_Release,
+    PyObject_GetBuffer,
+)
+
+cdef dict DTYPES = {
+    ("f", 4): PYNN_F32, ("d", 8): PYNN_F64, ("e", 2): PYNN_F16, ("?", 1): PYNN_U8,
+}
+for _code in "BHILQ":
+    for _size, _unsigned, _signed in (
+        (1, PYNN_U8, PYNN_I8), (2, PYNN_U16, PYNN_I16),
+        (4, PYNN_U32, PYNN_I32), (8, PYNN_U64, PYNN_I64),
+    ):
+        DTYPES[_code, _size] = _unsigned
+        DTYPES[_code.lower(), _size] = _signed
+
+
+cdef int fail(pynn_status status) except -1:
+    text = pynn_status_text(status).decode()
+    if status == PYNN_NO_MEMORY:
+        raise MemoryError(text)
+    if status == PYNN_BUSY:
+        raise RuntimeError(text)
+    raise ValueError(text)
+
+
+cdef class View:
+    """A held buffer; released with the object."""
+
+    cdef Py_buffer buffer
+    cdef bint held
+
+    def __dealloc__(self):
+        if self.held:
+            PyBuffer_Release(&self.buffer)
+
+
+cdef object dtype_of(Py_buffer *buffer):
+    code = buffer.format.decode() if buffer.format != NULL else "B"
+    dtype = DTYPES.get((code.lstrip("@="), buffer.itemsize))
+    if dtype is None:
+        raise ValueError(f"unsupported array element type {code!r}")
+    return dtype
+
+
+cdef View rows_of(object source, pynn_array *array):
+    """Any strided array, described in `array`."""
+    cdef View view = View()
+    cdef int i
+    PyObject_GetBuffer(source, &view.buffer, PyBUF_STRIDES | PyBUF_FORMAT)
+    view.held = True
+    if not 1 <= view.buffer.ndim <= PYNN_MAX_DIMS:
+        raise ValueError(
+            f"expected an array of 1 to {PYNN_MAX_DIMS} dimensions, "
+            f"got {view.buffer.ndim}"
+        )
+    array.data = view.buffer.buf
+    array.dtype = dtype_of(&view.buffer)
+    array.ndim = view.buffer.ndim
+    for i in range(view.buffer.ndim):
+        array.shape[i] = view.buffer.shape[i]
+        array.strides[i] = view.buffer.strides[i]
+    return view
+
+
+cdef View vector_of(object source, int dtype, Py_ssize_t length, bint writable):
+    """A contiguous vector of at least `length` elements (-1: any) of one type."""
+    cdef View view = View()
+    cdef int flags = PyBUF_ANY_CONTIGUOUS | PyBUF_FORMAT
+    PyObject_GetBuffer(source, &view.buffer, flags | (PyBUF_WRITABLE if writable else 0))
+    view.held = True
+    if not PyBuffer_IsContiguous(&view.buffer, b"C"):
+        raise ValueError("expected a C-contiguous array")
+    if dtype_of(&view.buffer) != dtype:
+        raise ValueError("array has the wrong element type")
+    if length >= 0 and view.buffer.len < length * view.buffer.itemsize:
+        raise ValueError(
+            f"expected at least {length} elements, "
+            f"got {view.buffer.len // view.buffer.itemsize}"
+        )
+    return view
+
+
+cdef View optional_vector(object source, int dtype, Py_ssize_t length, bint writable):
+    return None if source is None else vector_of(source, dtype, length, writable)
+
+
+cdef inline void *pointer(View view):
+    return NULL if view is None else view.buffer.buf
+
+
+cdef int read_spec(tuple spec, pynn_optimizer_spec *out) except -1:
+    cdef int i
+    kind, hyper, decay, clipvalue, clipnorm, global_clipnorm = spec
+    out.kind = kind
+    for i in range(8):
+        out.hyper[i] = hyper[i] if i < len(hyper) else 0.0
+    out.weight_decay, out.clipvalue = decay, clipvalue
+    out.clipnorm, out.global_clipnorm = clipnorm, global_clipnorm
+    return 0
+
+
+cdef list read_state(object slots, object scalar, uint64_t iteration,
+                     int dtype, Py_ssize_t length, pynn_optimizer_spec *spec,
+                     pynn_optimizer_state *state):
+    """Fills `state`; returns what must be kept alive."""
+    cdef View view
+    cdef double initial[3]
+    cdef int i, needed = pynn_optimizer_initial(spec, initial)
+    if needed < 0 or len(slots) != needed:
+        raise ValueError(f"expected {needed} optimizer state vectors, got {len(slots)}")
+    kept = []
+    for i in range(3):
+        state.slots[i] = NULL
+        if i < needed:
+            view = vector_of(slots[i], dtype, length, True)
+            state.slots[i] = view.buffer.buf
+            kept.append(view)
+    view = vector_of(scalar, PYNN_F64, 2, True)
+    state.scalar[0] = (<double *>view.buffer.buf)[0]
+    state.scalar[1] = (<double *>view.buffer.buf)[1]
+    state.iteration = iteration
+    kept.append(view)
+    return kept
+
+
+cdef int write_scalar(list kept, pynn_optimizer_state *state) except -1:
+    cdef View view = kept[-1]
+    (<double *>view.buffer.buf)[0] = state.scalar[0]
+    (<double *>view.buffer.buf)[1] = state.scalar[1]
+    return 0
+
+
+cdef View read_runs(object runs, int64_t n_params):
+    """int64 pairs (offset, length) that lie inside the parameters."""
+    cdef View view = vector_of(runs, PYNN_I64, -1, False)
+    cdef pynn_run *run = <pynn_run *>view.buffer.buf
+    cdef Py_ssize_t i
+    for i in range(view.buffer.len // <Py_ssize_t>sizeof(pynn_run)):
+        if (run[i].offset < 0 or run[i].length < 0 or run[i].length > n_params
+                or run[i].offset > n_params - run[i].length
+                or (run[i].offset | run[i].length) % 16 != 0):
+            raise ValueError("a run lies outside the parameters")
+    return view

@@ -1,0 +1,281 @@
+# cython: language_level=3, binding=True, embedsignature=False
+"""The binding: checks buffers, drops the GIL, turns a status into an exception.
+
+Nothing here knows what a layer is or has a default; see `_core.pyi` for the types.
+"""
+
+from libc.stdlib cimport calloc, free
+
+include "_buffers.pxi"
+
+
+cdef class Plan:
+    cdef pynn_plan *plan
+    cdef int dtype
+    cdef int64_t n_params, in_size, out_size
+
+    def __init__(self, ops, slots, *, int dtype, int output, int target,
+                 int64_t n_params, int64_t max_rows, bint input_gradient=False):
+        cdef pynn_plan_spec spec
+        cdef pynn_status status
+        if self.plan != NULL:
+            raise ValueError("a plan cannot be initialised twice")
+        cdef pynn_op *c_ops = <pynn_op *>calloc(len(ops) + 1, sizeof(pynn_op))
+        cdef pynn_slot *c_slots = <pynn_slot *>calloc(len(slots) + 1, sizeof(pynn_slot))
+        try:
+            if c_ops == NULL or c_slots == NULL:
+                raise MemoryError("out of memory")
+            for i, (inner, width) in enumerate(slots):
+                c_slots[i].inner, c_slots[i].width = inner, width
+            for i, record in enumerate(ops):
+                self._read_op(record, &c_ops[i])
+            spec.dtype, spec.n_slots, spec.n_ops = dtype, len(slots), len(ops)
+            spec.output, spec.target, spec.n_params = output, target, n_params
+            spec.input_gradient = input_gradient
+            spec.slots, spec.ops = c_slots, c_ops
+            with nogil:
+                status = pynn_plan_create(&spec, max_rows, &self.plan)
+            if status != PYNN_OK:
+                fail(status)
+            self.in_size = c_slots[0].inner * c_slots[0].width
+            self.out_size = c_slots[output].inner * c_slots[output].width
+        finally:
+            free(c_ops)
+            free(c_slots)
+        self.dtype, self.n_params = dtype, n_params
+
+    cdef int _read_op(self, tuple record, pynn_op *op) except -1:
+        cdef int i
+        kind, select, source, out, target, flags, params, seed, attr = record
+        op.kind, op.select, op.source, op.out = kind, select, source, out
+        op.target, op.flags, op.params, op.seed = target, flags, params, seed
+        for i in range(4):
+            op.attr[i] = attr[i] if i < len(attr) else 0.0
+        return 0
+
+    def __dealloc__(self):
+        pynn_plan_destroy(self.plan)
+
+    cdef int _check(self) except -1:
+        if self.plan == NULL:
+            raise ValueError("the plan was not initialised")
+        return 0
+
+    @property
+    def nbytes(self):
+        self._check()
+        return pynn_plan_bytes(self.plan)
+
+    @property
+    def flops(self):
+        self._check()
+        return pynn_plan_flops(self.plan)
+
+    @property
+    def max_rows(self):
+        self._check()
+        return pynn_plan_rows(self.plan)
+
+    @property
+    def n_sums(self):
+        self._check()
+        return pynn_plan_sums(self.plan)
+
+    def predict(self, params, x, int64_t first, int64_t rows, out):
+        self._check()
+        cdef pynn_array array
+        cdef pynn_status status
+        cdef View w = vector_of(params, self.dtype, self.n_params, False)
+        cdef View source = rows_of(x, &array)
+        cdef View result = vector_of(out, self.dtype, rows * self.out_size, True)
+        with nogil:
+            status = pynn_predict(self.plan, w.buffer.buf, &array, first, rows,
+                                  result.buffer.buf)
+        if status != PYNN_OK:
+            fail(status)
+
+    def evaluate(self, params, x, y, weight, int64_t first, int64_t rows, sums):
+        self._check()
+        cdef pynn_array xs, ys
+        cdef pynn_status status
+        cdef View w = vector_of(params, self.dtype, self.n_params, False)
+        cdef View source = rows_of(x, &xs), target = rows_of(y, &ys)
+        cdef View weights = optional_vector(weight, PYNN_F64, xs.shape[0], False)
+        cdef View totals = vector_of(sums, PYNN_F64, pynn_plan_sums(self.plan), True)
+        cdef const double *by_row = <const double *>pointer(weights)
+        with nogil:
+            status = pynn_evaluate(self.plan, w.buffer.buf, &xs, &ys, by_row, first, rows,
+                                   <double *>totals.buffer.buf)
+        if status != PYNN_OK:
+            fail(status)
+
+    def forward(self, params, x, y, weight, uint64_t step, int64_t rows, out, sums):
+        self._check()
+        cdef pynn_array xs, ys
+        cdef const pynn_array *y_or_null = NULL
+        cdef pynn_status status
+        cdef View target, w = vector_of(params, self.dtype, self.n_params, False)
+        cdef View source = rows_of(x, &xs)
+        if y is not None:
+            target = rows_of(y, &ys)
+            y_or_null = &ys
+        cdef View weights = optional_vector(weight, PYNN_F64, xs.shape[0], False)
+        cdef View result = optional_vector(out, self.dtype, rows * self.out_size, True)
+        cdef View totals = optional_vector(sums, PYNN_F64, self.n_sums, True)
+        cdef const double *by_row = <const double *>pointer(weights)
+        cdef void *to = pointer(result)
+        cdef double *into = <double *>pointer(totals)
+        with nogil:
+            status = pynn_forward(self.plan, w.buffer.buf, &xs, y_or_null, by_row, step,
+                                  rows, to, into)
+        if status != PYNN_OK:
+            fail(status)
+
+    def backward(self, params, dout, int64_t rows, grads, dx):
+        self._check()
+        cdef pynn_status status
+        cdef View w = vector_of(params, self.dtype, self.n_params, False)
+        cdef View upstream = optional_vector(dout, self.dtype, rows * self.out_size, False)
+        cdef View g = vector_of(grads, self.dtype, self.n_params, True)
+        cdef View down = optional_vector(dx, self.dtype, rows * self.in_size, True)
+        cdef const void *from_out = pointer(upstream)
+        cdef void *to_in = pointer(down)
+        with nogil:
+            status = pynn_backward(self.plan, w.buffer.buf, from_out, rows, g.buffer.buf,
+                                   to_in)
+        if status != PYNN_OK:
+            fail(status)
+
+    def train(self, x, y, weight, *, int64_t rows, int64_t batch, int64_t epochs,
+              int64_t max_steps, double max_seconds, bint shuffle, uint64_t seed,
+              tuple optimizer, runs, rates, params, grads, slots, scalar,
+              uint64_t iteration, order, uint64_t epoch, int64_t position, sums):
+        self._check()
+        cdef pynn_array xs, ys
+        cdef pynn_optimizer_spec spec
+        cdef pynn_optimizer_state state
+        cdef pynn_fit fit
+        cdef pynn_status status
+        cdef View source = rows_of(x, &xs), target = rows_of(y, &ys)
+        cdef View weights = optional_vector(weight, PYNN_F64, xs.shape[0], False)
+        read_spec(optimizer, &spec)
+        kept = read_state(slots, scalar, iteration, self.dtype, self.n_params, &spec,
+                          &state)
+        cdef View run_view = read_runs(runs, self.n_params)
+        cdef View rate_view = vector_of(rates, PYNN_F64, 1, False)
+        cdef View w = vector_of(params, self.dtype, self.n_params, True)
+        cdef View g = optional_vector(grads, self.dtype, self.n_params, True)
+        cdef View order_view = optional_vector(order, PYNN_I64, rows, True)
+        if epochs < 0 or epochs > 1 << 40:
+            raise ValueError(f"epochs out of range: {epochs}")
+        cdef View totals = vector_of(sums, PYNN_F64, max(epochs, 1) * self.n_sums, True)
+        fit.x, fit.y, fit.weight = &xs, &ys, <const double *>pointer(weights)
+        fit.rows, fit.batch, fit.epochs, fit.max_steps = rows, batch, epochs, max_steps
+        fit.max_seconds, fit.shuffle, fit.seed = max_seconds, shuffle, seed
+        fit.optimizer, fit.runs = &spec, <const pynn_run *>run_view.buffer.buf
+        fit.n_runs = run_view.buffer.len // <Py_ssize_t>sizeof(pynn_run)
+        fit.rates = <const double *>rate_view.buffer.buf
+        fit.n_rates = rate_view.buffer.len // 8
+        fit.params, fit.grads, fit.state = w.buffer.buf, pointer(g), &state
+        fit.order, fit.epoch = <int64_t *>pointer(order_view), epoch
+        fit.position, fit.sums = position, <double *>totals.buffer.buf
+        with nogil:
+            status = pynn_train(self.plan, &fit)
+        if status != PYNN_OK:
+            fail(status)
+        write_scalar(kept, &state)
+        return (fit.epochs_done, fit.steps_done, fit.bad_step, state.iteration, fit.epoch,
+                fit.position)
+
+
+def optimizer_state(tuple spec):
+    cdef pynn_optimizer_spec c_spec
+    cdef double initial[3]
+    cdef int n
+    read_spec(spec, &c_spec)
+    n = pynn_optimizer_initial(&c_spec, initial)
+    if n < 0:
+        raise ValueError(f"no optimizer number {spec[0]}")
+    return tuple([initial[i] for i in range(n)])
+
+
+def update(int dtype, tuple spec, double rate, slots, scalar, uint64_t iteration, runs,
+           params, grads):
+    cdef pynn_optimizer_spec c_spec
+    cdef pynn_optimizer_state state
+    cdef pynn_status status
+    cdef View w = vector_of(params, dtype, -1, True)
+    cdef Py_ssize_t n = w.buffer.len // w.buffer.itemsize
+    cdef View g = vector_of(grads, dtype, n, True)
+    read_spec(spec, &c_spec)
+    kept = read_state(slots, scalar, iteration, dtype, n, &c_spec, &state)
+    cdef View run_view = read_runs(runs, n)
+    cdef int64_t n_runs = run_view.buffer.len // <Py_ssize_t>sizeof(pynn_run)
+    with nogil:
+        status = pynn_update(dtype, &c_spec, rate, &state,
+                             <const pynn_run *>run_view.buffer.buf, n_runs, w.buffer.buf,
+                             g.buffer.buf)
+    if status != PYNN_OK:
+        fail(status)
+    write_scalar(kept, &state)
+    return state.iteration
+
+
+def random(int distribution, double a, double b, uint64_t seed, uint64_t stream, out):
+    cdef View view = vector_of(out, PYNN_F64, -1, True)
+    cdef int64_t n = view.buffer.len // 8
+    cdef pynn_status status
+    with nogil:
+        status = pynn_random(distribution, a, b, seed, stream, n,
+                             <double *>view.buffer.buf)
+    if status != PYNN_OK:
+        fail(status)
+
+
+def philox(counter, key):
+    cdef uint32_t c[4]
+    cdef uint32_t k[2]
+    cdef uint32_t out[4]
+    c[0], c[1], c[2], c[3] = counter
+    k[0], k[1] = key
+    pynn_philox(c, k, out)
+    return out[0], out[1], out[2], out[3]
+
+
+def isa_names():
+    names = []
+    while pynn_isa_name(len(names)) != NULL:
+        names.append(pynn_isa_name(len(names)).decode())
+    return names
+
+
+def isa_supported(str name):
+    return bool(pynn_isa_supported(name.encode()))
+
+
+def isa_select(name):
+    cdef bytes text = b"" if name is None else name.encode()
+    cdef const char *level = text
+    status = pynn_isa_select(NULL if name is None else level)
+    if status != PYNN_OK:
+        fail(status)
+
+
+def isa_selected():
+    return pynn_isa_selected().decode()
+
+
+def get_num_threads():
+    return pynn_get_num_threads()
+
+
+def set_num_threads(int n):
+    pynn_set_num_threads(n)
+
+
+def alloc_count():
+    return pynn_alloc_count()
+
+
+def alloc_fail_at(int64_t n):
+    pynn_alloc_fail_at(n)
