@@ -6,7 +6,7 @@
 #include <string.h>
 
 int32_t pynn_optimizer_initial(const struct pynn_optimizer_spec *spec,
-                             double initial[PYNN_MAX_STATE])
+                               double initial[PYNN_MAX_STATE])
 {
     const double *h = spec->hyper;
     for (int i = 0; i < PYNN_MAX_STATE; i++)
