@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Small and medium neural networks on the CPU: a C core behind a Keras-like face.
+
+Submodules are loaded when they are first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from pynn import _alias, _engine
+from pynn._version import __version__
+
+if TYPE_CHECKING:
+    from pynn import (
+        activations,
+        backend,
+        callbacks,
+        config,
+        datasets,
+        initializers,
+        layers,
+        losses,
+        metrics,
+        models,
+        optimizers,
+        saving,
+        utils,
+    )
+    from pynn._info import show_config
+    from pynn.layers import Input, Layer
+    from pynn.models import Sequential
+    from pynn.training import DivergenceWarning
+
+__all__ = [
+    "DivergenceWarning",
+    "Input",
+    "Layer",
+    "Sequential",
+    "__version__",
+    "activations",
+    "backend",
+    "callbacks",
+    "config",
+    "datasets",
+    "get_num_threads",
+    "initializers",
+    "keras",
+    "layers",
+    "losses",
+    "metrics",
+    "models",
+    "optimizers",
+    "saving",
+    "set_num_threads",
+    "show_config",
+    "utils",
+]
+
+get_num_threads = _engine.get_num_threads
+set_num_threads = _engine.set_num_threads
+
+_HOMES = {
+    "DivergenceWarning": "pynn.training",
+    "Input": "pynn.layers",
+    "Layer": "pynn.layers",
+    "Sequential": "pynn.models",
+    "show_config": "pynn._info",
+}
+
+_alias.install("pynn.keras", "pynn")
+
+
+def __getattr__(name: str) -> Any:
+    if name == "keras":
+        return import_module("pynn")
+    if name in _HOMES:
+        value = getattr(import_module(_HOMES[name]), name)
+    elif name in __all__:
+        value = import_module(f"pynn.{name}")
+    else:
+        raise AttributeError(f"module 'pynn' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

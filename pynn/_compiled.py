@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What `compile` was told about loss and metrics, made concrete by the first data."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from pynn import losses, metrics
+from pynn._engine import Goal
+from pynn._lowering import Attr, slot_of
+from pynn._ops import LABEL_LOSSES, Slot
+from pynn._variables import Array
+from pynn.data import as_rows, as_target
+from pynn.losses import Loss
+from pynn.metrics import MeanMetric, Metric
+
+_BY_SHAPE = ("accuracy", "acc", "crossentropy", "ce")
+
+
+class Objective:
+    """A loss and metrics, asked for by name or as objects.
+
+    Parameters
+    ----------
+    loss : str, callable, Loss or None
+    metric_list, weighted : list, tuple, dict or None
+        The second gives metrics that take the sample weights into account.
+
+    Raises
+    ------
+    ValueError
+        If a name is unknown or a metric appears twice.
+    """
+
+    def __init__(self, loss: Any, metric_list: Any, weighted: Any) -> None:
+        self._loss_asked, self.loss = loss, _loss(loss)
+        self._asked = list(map(_metric, _flat(metric_list, "metrics")))
+        self._weighted_asked = list(map(_metric, _flat(weighted, "weighted_metrics")))
+        self._output_shape: tuple[int, ...] | None = None
+        self.core: list[MeanMetric] = []  # computed in C
+        self.python: list[Metric] = []  # computed from outputs
+        self.weighted: set[int] = set()  # ids of those of `python` that take weights
+        self._names: list[str] = []
+        self._seen: tuple[Any, int] | None = None
+
+    @property
+    def names(self) -> list[str]:
+        """ "loss" and the metrics, in the order of `compile`."""
+        asked = (*self._asked, *self._weighted_asked)
+        return ["loss", *(self._names or map(_spelled, asked))]
+
+    @property
+    def metrics(self) -> list[Metric]:
+        """The metric objects, once data have made them concrete."""
+        return [*self.core, *self.python]
+
+    def target(self, y: Any, rows: int, output_shape: tuple[int, ...]) -> Array:
+        """Return `y` as the loss reads it, after choosing by shape what is open.
+
+        What the first good data chose stays, until the model's output changes.
+        """
+        if self._loss_asked is None:
+            raise ValueError("no loss: call compile(loss=...) before training")
+        array = as_rows(y, "y")
+        if self._output_shape == output_shape:
+            assert self.loss is not None
+            return _checked(array, rows, output_shape, self.loss)
+        shapes = (rows, *array.shape[1:]), (rows, *output_shape)
+        loss = losses.get(self._loss_asked, *shapes)
+        array = _checked(array, rows, output_shape, loss)
+        self._resolve(loss, *shapes)
+        self._output_shape = output_shape
+        return array
+
+    def _resolve(self, loss: Loss, y: tuple[int, ...], output: tuple[int, ...]) -> None:
+        """Make the metrics that depend on shapes; change nothing if that fails."""
+        made = [metrics.get(a, y, output) for a in self._asked]
+        heavy = [metrics.get(a, y, output) for a in self._weighted_asked]
+        names = [m.name for m in (*made, *heavy)]
+        if len({"loss", *names}) <= len(names):
+            raise ValueError(f"metrics need different names, got {names}")
+        core = [m for m in made if isinstance(m, MeanMetric)]
+        for wanted in core:
+            if _width(wanted.kind, output) != _width(loss.kind, output):
+                raise ValueError(
+                    f"metric {wanted.name!r} and loss {loss.name!r} read different"
+                    f" targets: y has shape {y}, the output {output}"
+                )
+        self.loss, self._names, self.core = loss, names, core
+        self.python = [m for m in made if not isinstance(m, MeanMetric)] + heavy
+        self.weighted = {id(m) for m in heavy}
+
+    def goal(self, y: Array, output_shape: tuple[int, ...]) -> Goal:
+        """Return what a plan has to compute on targets `y`."""
+        assert self.loss is not None
+        scores: list[tuple[str, Attr]] = [(m.kind, m.attr_for(y)) for m in self.core]
+        inner, width = slot_of(output_shape)
+        width = 1 if self.loss.kind in LABEL_LOSSES else width
+        return Goal(self.loss.for_targets(y), tuple(scores), Slot(inner, width))
+
+    def finish(self, sums: Array, rows: float) -> dict[str, float]:
+        """Return loss and metrics from the core's sums, in the order of `names`."""
+        totals = sums.tolist()
+        done = {"loss": totals[0] / rows}
+        for metric, total in zip(self.core, totals[1:], strict=True):
+            done[metric.name] = metric.finish(total, rows)
+        done |= {m.name: _plain(m.result()) for m in self.python}
+        return {name: done[name] for name in self.names}
+
+    def columns(self, sums: Array, rows: int) -> dict[str, list[float]]:
+        """Return what `finish` gives for each row of sums, by alphabetical name."""
+        done = {"loss": (sums[:, 0] / rows).tolist()}
+        for i, metric in enumerate(self.core, 1):
+            done[metric.name] = [metric.finish(s, rows) for s in sums[:, i].tolist()]
+        return dict(sorted(done.items()))
+
+    def update_python(self, y: Array, out: Array, weight: Array | None) -> None:
+        """Let the metrics that are not computed in C see a batch."""
+        for metric in self.python:
+            metric.update_state(y, out, weight if id(metric) in self.weighted else None)
+
+    def add(self, sums: Array, rows: int) -> tuple[Array, int]:
+        """Add sums to those since `reset`; return all of them and their rows."""
+        before, count = self._seen or (0.0, 0)
+        self._seen = sums + before, rows + count
+        return self._seen
+
+    def report(self, sums: Array, rows: int, as_dict: bool) -> Any:
+        """Return what `evaluate` does: a dict, a list, or the loss alone."""
+        values = self.finish(sums, rows)
+        if as_dict:
+            return values
+        return list(values.values()) if len(values) > 1 else values["loss"]
+
+    def reset(self) -> None:
+        """Start the sums of `add`, and all metrics, again."""
+        self._seen = None
+        self.reset_python()
+
+    def reset_python(self) -> None:
+        """Start the metrics that are not computed in C again."""
+        for metric in self.python:
+            metric.reset_state()
+
+
+def _checked(y: Array, rows: int, output_shape: tuple[int, ...], loss: Loss) -> Array:
+    return as_target(y, rows, output_shape, loss.kind in LABEL_LOSSES, loss.name)
+
+
+def _metric(asked: Any) -> Any:
+    """Return a metric object, or the name of one that waits for shapes."""
+    if isinstance(asked, str) and asked.lower() in _BY_SHAPE:
+        return asked
+    return metrics.get(asked, (1, 1), (1, 1))
+
+
+def _width(kind: str, output: Sequence[int]) -> int:
+    return 1 if kind in LABEL_LOSSES else output[-1]
+
+
+def _plain(value: Any) -> Any:
+    return value.tolist() if isinstance(value, np.ndarray) else float(value)
+
+
+def _loss(loss: Any) -> Loss | None:
+    if loss is None or (isinstance(loss, str) and loss in _BY_SHAPE):
+        return None
+    if isinstance(loss, list | tuple | dict):
+        raise ValueError(f"loss: expected one loss for the one output, got {loss!r}")
+    found = losses.get(loss)
+    if found.reduction not in ("sum_over_batch_size", "mean"):
+        raise ValueError(
+            f"compile: training averages the loss over a batch;"
+            f" reduction={found.reduction!r} is not supported"
+        )
+    return found
+
+
+def _flat(given: Any, name: str) -> list[Any]:
+    """Return the metrics of a list, tuple or dict (by output name) as a list."""
+    if given is None:
+        return []
+    if isinstance(given, Mapping):
+        given = list(given.values())
+    if not isinstance(given, list | tuple):
+        raise ValueError(f"{name}: expected a list, tuple or dict, got {given!r}")
+    found: list[Any] = []
+    for item in given:
+        found.extend(_flat(item, name) if isinstance(item, list | tuple) else [item])
+    return found
+
+
+def _spelled(asked: Any) -> str:
+    if isinstance(asked, str):
+        return asked
+    name = getattr(asked, "name", None) or getattr(asked, "__name__", None)
+    return name or str(asked)

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""From layers to plan records.
+
+Each layer calls methods of one `Lowering`, which numbers the slots and fuses what the
+core can do in one op: an activation into the dense op before it, softmax or sigmoid
+into the cross-entropy after it, reshapes into nothing.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Protocol
+
+from pynn._ops import (
+    ACTIVATIONS,
+    BIAS,
+    FROZEN,
+    INPUT_ACTIVATIONS,
+    LOSSES,
+    Op,
+    Slot,
+)
+
+Attr = tuple[float, ...]
+SOFTMAX = ("softmax", "log_softmax")
+_LINEAR = ACTIVATIONS.index("linear")
+_SIGMOID = ACTIVATIONS.index("sigmoid")
+
+
+class Objective(Protocol):
+    """What the engine asks of a loss."""
+
+    def lowered(self, output_activation: str | None) -> tuple[str, Attr, bool]:
+        """Kind, attributes, and whether the loss reads the activation's input."""
+
+
+def slot_of(shape: Sequence[int]) -> Slot:
+    """Return the slot of one sample of `shape`: ops work along the last axis."""
+    return Slot(math.prod(shape[:-1]), shape[-1] if shape else 1)
+
+
+class Lowering:
+    """The records of one network under construction.
+
+    Parameters
+    ----------
+    input_shape : tuple of int
+        Shape of one sample.
+    training : bool
+        Whether dropout and its like take effect.
+    seed : int
+        From which ops without a seed of their own derive theirs.
+    """
+
+    def __init__(self, input_shape: tuple[int, ...], training: bool, seed: int) -> None:
+        self.slots = [slot_of(input_shape)]
+        self.ops: list[Op] = []
+        self.training = training
+        self._seed = seed
+
+    def slot(self, shape: Slot) -> int:
+        """Add a slot and return its number."""
+        self.slots.append(shape)
+        return len(self.slots) - 1
+
+    def stream(self) -> int:
+        """Return a seed that belongs to the position in the network."""
+        odd = 0x9E3779B97F4A7C15 * (2 * len(self.ops) + 1)
+        return (self._seed ^ odd) & 0xFFFF_FFFF_FFFF_FFFF
+
+    def dense(
+        self, x: int, units: int, params: int, *, bias: bool, trainable: bool
+    ) -> int:
+        """Add ``x @ kernel + bias`` along the last axis."""
+        y = self.slot(Slot(self.slots[x].inner, units))
+        flags = BIAS * bias | FROZEN * (not trainable)
+        self.ops.append(Op("dense", _LINEAR, x, y, flags=flags, params=params))
+        return y
+
+    def activate(self, x: int, kind: str, attr: Attr = ()) -> int:
+        """Add an activation, or softmax along the last axis."""
+        if kind == "linear":
+            return x
+        if kind in SOFTMAX:
+            y = self.slot(self.slots[x])
+            self.ops.append(Op("softmax", SOFTMAX.index(kind), x, y))
+            return y
+        select = ACTIVATIONS.index(kind)
+        last = self.ops[-1] if self.ops else None
+        if (
+            last is not None
+            and (last.kind, last.select, last.dest) == ("dense", _LINEAR, x)
+            and kind not in INPUT_ACTIVATIONS
+        ):
+            self.ops[-1] = last._replace(select=select, attr=attr)
+            return x
+        y = self.slot(self.slots[x])
+        self.ops.append(Op("activation", select, x, y, attr=attr))
+        return y
+
+    def dropout(self, x: int, rate: float, seed: int | None) -> int:
+        """Add dropout when training."""
+        if not self.training or rate == 0:
+            return x
+        y = self.slot(self.slots[x])
+        stream = self.stream() if seed is None else seed
+        self.ops.append(Op("dropout", 0, x, y, seed=stream, attr=(rate,)))
+        return y
+
+    def reshape(self, x: int, shape: Sequence[int]) -> int:
+        """See the sample as `shape`, moving data only where rows are cut differently.
+
+        The input is read in C order whatever its shape, so there it costs nothing.
+        """
+        wanted = slot_of(shape)
+        if self.slots[x] == wanted:
+            return x
+        if x == 0 and not self.ops:
+            self.slots[0] = wanted
+            return x
+        return self.copy(x, wanted)
+
+    def copy(self, x: int, wanted: Slot | None = None) -> int:
+        """Add a copy of slot `x`, with its rows cut as `wanted`."""
+        y = self.slot(wanted or self.slots[x])
+        self.ops.append(Op("copy", 0, x, y))
+        return y
+
+    def objective(
+        self,
+        x: int,
+        loss: Objective,
+        scores: Sequence[tuple[str, Attr]],
+        target: Slot,
+    ) -> tuple[int, int]:
+        """End with a loss and metrics on `x`; return slots of output and target."""
+        y = self.slot(target)
+        kind, attr, from_logits = loss.lowered(self._head(x))
+        source, output, probabilities = x, x, -1
+        if from_logits and self._head(x):
+            source, output = self._drop_head()
+            probabilities = output
+        self.ops.append(
+            Op("loss", LOSSES.index(kind), source, probabilities, y, attr=attr)
+        )
+        for name, values in scores:
+            score = LOSSES.index(name)
+            self.ops.append(Op("score", score, output, -1, y, attr=values))
+        return output, y
+
+    def _head(self, x: int) -> str | None:
+        """Name of the activation that makes slot `x`, if a loss may absorb it."""
+        last = self.ops[-1] if self.ops else None
+        if last is None or last.dest != x:
+            return None
+        if last.kind == "softmax" and last.select == 0:
+            return "softmax"
+        if last.kind in ("dense", "activation") and last.select == _SIGMOID:
+            return "sigmoid"
+        return None
+
+    def _drop_head(self) -> tuple[int, int]:
+        """Remove the last activation; return slots of its input and its output."""
+        last = self.ops.pop()
+        if last.kind != "dense":
+            return last.source, last.dest
+        self.ops.append(last._replace(select=_LINEAR, attr=()))
+        return last.dest, self.slot(self.slots[last.dest])

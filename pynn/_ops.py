@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The vocabulary of plans: names in the order of csrc/ops.def, and plain records.
+
+A name's number is its position in the tuple; numbers never leave the process.
+"""
+
+from typing import NamedTuple
+
+OPS = ("dense", "activation", "softmax", "dropout", "copy", "loss", "score")
+
+ACTIVATIONS = (
+    "linear",
+    "relu",
+    "leaky_relu",
+    "relu6",
+    "general_relu",
+    "elu",
+    "selu",
+    "sigmoid",
+    "hard_sigmoid",
+    "tanh",
+    "softplus",
+    "softsign",
+    "silu",
+    "gelu",
+    "gelu_tanh",
+    "exponential",
+    "mish",
+)
+
+INPUT_ACTIVATIONS = frozenset(
+    {"general_relu", "elu", "softsign", "silu", "gelu", "gelu_tanh", "mish"}
+)
+"""Their backward pass reads the input: they cannot run in place after a dense op."""
+
+LOSSES = (
+    "mean_squared_error",
+    "mean_absolute_error",
+    "mean_absolute_percentage_error",
+    "mean_squared_logarithmic_error",
+    "huber",
+    "log_cosh",
+    "binary_crossentropy",
+    "binary_crossentropy_logits",
+    "categorical_crossentropy",
+    "categorical_crossentropy_logits",
+    "sparse_categorical_crossentropy",
+    "sparse_categorical_crossentropy_logits",
+    "poisson",
+    "kl_divergence",
+    "hinge",
+    "squared_hinge",
+    "categorical_hinge",
+    "cosine_similarity",
+    "binary_accuracy",
+    "categorical_accuracy",
+    "sparse_categorical_accuracy",
+)
+
+LABEL_LOSSES = frozenset(
+    {
+        "sparse_categorical_crossentropy",
+        "sparse_categorical_crossentropy_logits",
+        "sparse_categorical_accuracy",
+    }
+)
+"""Their target is one class number; all others take a target as wide as the output."""
+
+SCORES = frozenset(
+    {"binary_accuracy", "categorical_accuracy", "sparse_categorical_accuracy"}
+)
+"""Rows of LOSSES without a gradient: metrics only."""
+
+OPTIMIZERS = (
+    "sgd",
+    "momentum",
+    "nesterov",
+    "rmsprop",
+    "adam",
+    "amsgrad",
+    "adamax",
+    "nadam",
+    "adagrad",
+    "adadelta",
+    "lion",
+    "ftrl",
+)
+
+DISTRIBUTIONS = ("uniform", "normal", "truncated_normal")
+
+DTYPES = ("float32", "float64")
+"""The types that a plan computes in."""
+
+BIAS = 1
+FROZEN = 2
+"""Flags of an op (enum pynn_flag)."""
+
+PAD = 16
+"""Rows of the parameter vector are padded to a multiple of this many elements."""
+
+MAX_DIMS = 8
+"""Most axes that an array given to the core may have, the batch axis included."""
+
+
+class Slot(NamedTuple):
+    """A value between ops: per sample, `inner` vectors of `width` elements."""
+
+    inner: int
+    width: int
+
+
+class Op(NamedTuple):
+    """One record of a plan (struct pynn_op); `select` is a number within its table."""
+
+    kind: str
+    select: int
+    source: int
+    dest: int
+    target: int = -1
+    flags: int = 0
+    params: int = -1
+    seed: int = 0
+    attr: tuple[float, ...] = ()
+
+
+OptimizerSpec = tuple[int, tuple[float, ...], float, float, float, float]
+"""kind, hyper, weight_decay, clipvalue, clipnorm, global_clipnorm"""
+
+
+def padded(n: int) -> int:
+    """Round up to whole pads."""
+    return -(-n // PAD) * PAD

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Training and evaluation in slices: what stands between two calls of the core."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from pynn._engine import Goal, Network, OptimizerLike
+from pynn._variables import Array, aligned
+
+SLICE_SECONDS = 0.2  # how long the core keeps the interpreter from seeing Ctrl-C
+_MAX_RATES = 1 << 16  # learning rates that a schedule prepares per call
+_SLICE_FLOPS = 2e9  # work of one call when predicting or evaluating
+
+
+class Rows(NamedTuple):
+    """Checked data: samples, targets as the loss reads them, one weight per row."""
+
+    x: Array
+    y: Array
+    weight: Array | None
+
+    def part(self, start: int, stop: int) -> "Rows":
+        """Return views of some rows."""
+        weight = None if self.weight is None else self.weight[start:stop]
+        return Rows(self.x[start:stop], self.y[start:stop], weight)
+
+
+class Run:
+    """One training of a network on some rows, to be advanced slice by slice.
+
+    Attributes
+    ----------
+    steps : int
+        Steps per epoch.
+    position : int
+        Rows of the current epoch that were already trained on.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        goal: Goal,
+        optimizer: OptimizerLike,
+        rows: Rows,
+        batch: int,
+        shuffle: bool,
+    ) -> None:
+        self.network, self.optimizer, self.rows = network, optimizer, rows
+        self.count = len(rows.x)
+        self.batch = min(batch, self.count)
+        self.steps = -(-self.count // self.batch)
+        self.shuffled = shuffle and self.steps > 1
+        self.position = 0
+        network.sync()
+        network.prepare(optimizer)
+        self.plan = network.plan(True, goal, self.batch)
+        self.order = np.empty(self.count, np.int64) if self.shuffled else None
+        self._runs = network.runs()
+
+    def new_sums(self, epochs: int = 1) -> Array:
+        """Return zeros for `advance`, a row for each epoch."""
+        return np.zeros((epochs, self.plan.n_sums))
+
+    def advance(self, sums: Array, max_steps: int = 0) -> tuple[int, int]:
+        """Train on, until the epochs of `sums` are over or a time slice is used up.
+
+        Parameters
+        ----------
+        sums : array (epochs, sums)
+            Running sums of loss and metrics; the first row belongs to the epoch that
+            `position` is in.
+        max_steps : int
+            0: no limit.
+
+        Returns
+        -------
+        epochs : int
+            How many were finished.
+        bad : int
+            First step of this call whose loss was not finite, or -1.
+        """
+        network, optimizer = self.network, self.optimizer
+        left = len(sums) * self.steps - self.position // self.batch
+        limit = min(max_steps or left, left)
+        rates = optimizer.rates(optimizer.iterations, min(limit, _MAX_RATES))
+        if len(rates) > 1:
+            limit = len(rates)
+        spec = optimizer.spec()
+        separate = spec[4] or spec[5] or self.batch > self.plan.max_rows
+        result = self.plan.train(
+            *self.rows,
+            rows=self.count,
+            batch=self.batch,
+            epochs=len(sums),
+            max_steps=limit,
+            max_seconds=SLICE_SECONDS,
+            shuffle=self.shuffled,
+            seed=network.seed,
+            optimizer=spec,
+            runs=self._runs,
+            rates=rates,
+            params=network.store.vector,
+            grads=network.grads() if separate else None,
+            slots=optimizer.slots,
+            scalar=optimizer.scalar,
+            iteration=optimizer.iterations,
+            order=self.order,
+            epoch=network.epoch,
+            position=self.position,
+            sums=sums,
+        )
+        epochs, _, bad, optimizer.iterations, network.epoch, self.position = result
+        return epochs, bad
+
+    def close(self) -> None:
+        """Leave an unfinished epoch behind: its permutation is used up."""
+        if self.position:
+            self.network.epoch += 1
+            self.position = 0
+
+    def watch(self) -> Callable[[], tuple[Array, Array, Array | None]]:
+        """Return a function to call after the next single step.
+
+        It returns targets, outputs as they were before the weights moved, and sample
+        weights of the rows of that step.
+        """
+        network, start, step = self.network, self.position, self.optimizer.iterations
+        params = aligned(len(network.store.vector), network.dtype)
+        params[:] = network.store.vector
+
+        def outputs() -> tuple[Array, Array, Array | None]:
+            here = slice(start, min(start + self.batch, self.count))
+            index = here if self.order is None else self.order[here]
+            x = self.rows.x[index]
+            out = np.empty((len(x), *network.output_shape), network.element)
+            plan = network.plan(True, None, self.batch)
+            plan.forward(params, x, None, None, step, len(x), out, None)
+            weight = self.rows.weight
+            return self.rows.y[index], out, None if weight is None else weight[index]
+
+        return outputs
+
+
+def slices(network: Network, rows: int, batch: int = 0) -> list[tuple[int, int]]:
+    """Cut rows into batches, or so that each part takes the core a moment.
+
+    The second depends on shapes alone.
+    """
+    size = batch or max(256, int(_SLICE_FLOPS / max(network.flops(), 1.0)))
+    return [(a, min(a + size, rows)) for a in range(0, rows, size)]

@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Where parameters live: one flat vector per network, seen through exact-shape views.
+
+Design
+------
+A layer asks for one `Block`: rows of equal width, padded to whole SIMD vectors with
+zeros. Its variables are runs of rows of that block. A `Store` owns the flat vector that
+holds the blocks of all layers of a network; `merge` moves blocks of several stores into
+one. Nobody but a store keeps an address: views are made when asked for, so layers may
+be shared between networks, copied and pickled.
+"""
+
+import math
+import os
+from collections.abc import Sequence
+from typing import Any
+from weakref import WeakSet
+
+import numpy as np
+
+from pynn._ops import padded
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+_ALIGN = 64  # bytes: one cache line, one AVX-512 vector
+
+
+def aligned(length: int, dtype: str, fill: float = 0.0) -> Array:
+    """Return a vector of `length` elements that starts on a cache line."""
+    size = np.dtype(dtype).itemsize
+    check_memory(length * size, "parameters")
+    raw = np.empty(length * size + _ALIGN, np.uint8)
+    start = -raw.ctypes.data % _ALIGN
+    vector = raw[start : start + length * size].view(dtype)
+    vector.fill(fill)
+    return vector
+
+
+def check_memory(nbytes: int, what: str) -> None:
+    """Raise MemoryError when `nbytes` cannot fit into this machine."""
+    have = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if nbytes > have:
+        raise MemoryError(
+            f"{what} need {nbytes / 2**30:,.1f} GiB,"
+            f" this machine has {have / 2**30:,.1f} GiB"
+        )
+
+
+class Store:
+    """The flat vector behind the layers of a network."""
+
+    def __init__(self, dtype: str) -> None:
+        self.dtype = dtype
+        self.vector = aligned(0, dtype)
+        self.blocks: list[Block] = []
+        self.users: WeakSet[Any] = WeakSet()  # told (`moved`) when offsets change
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"dtype": self.dtype, "vector": self.vector, "blocks": self.blocks}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.vector = aligned(len(state["vector"]), self.dtype)
+        self.vector[:] = state["vector"]
+        self.users = WeakSet()
+
+    def absorb(self, blocks: Sequence["Block"]) -> None:
+        """Take over blocks of other stores, values included."""
+        old, end = self.vector, len(self.vector)
+        vector = aligned(end + sum(b.length for b in blocks), self.dtype)
+        vector[:end] = old
+        for block in blocks:
+            vector[end : end + block.length] = block.flat
+            block.store, block.offset = self, end
+            end += block.length
+        self.vector = vector
+        self.blocks.extend(blocks)
+        for user in tuple(self.users):
+            user.moved()
+
+
+class Block:
+    """``rows`` vectors of `width` elements, each padded with zeros to a whole pad.
+
+    Raises
+    ------
+    MemoryError
+        If the block is larger than the memory of this machine.
+    """
+
+    def __init__(self, rows: int, width: int, dtype: str, owner: str) -> None:
+        self.rows, self.width, self.stride = rows, width, padded(width)
+        check_memory(self.length * np.dtype(dtype).itemsize, f"weights of {owner}")
+        self.offset = 0
+        self.store = Store(dtype)
+        self.store.vector = aligned(self.length, dtype)
+        self.store.blocks.append(self)
+
+    @property
+    def length(self) -> int:
+        """Elements of the flat vector, a multiple of the pad."""
+        return self.rows * self.stride
+
+    @property
+    def flat(self) -> Array:
+        """The block's part of the flat vector."""
+        return self.store.vector[self.offset : self.offset + self.length]
+
+    @property
+    def matrix(self) -> Array:
+        """View of shape (rows, width), without the padding."""
+        return self.flat.reshape(self.rows, self.stride)[:, : self.width]
+
+
+class Variable:
+    """A named weight: a view of some rows of a block.
+
+    Writing into `value` is writing into the model. NumPy functions take a variable
+    wherever they take an array.
+    """
+
+    def __init__(
+        self, name: str, path: str, block: Block, rows: slice, shape: tuple[int, ...]
+    ) -> None:
+        self.name, self.path, self.shape = name, path, shape
+        self.trainable = True
+        self._block, self._rows = block, rows
+
+    @property
+    def value(self) -> Array:
+        """The weight itself, as a view."""
+        return self._block.matrix[self._rows].reshape(self.shape)
+
+    @property
+    def dtype(self) -> str:
+        """Element type, "float32" or "float64"."""
+        return self._block.store.dtype
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return math.prod(self.shape)
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+    @property
+    def run(self) -> tuple[int, int]:
+        """Offset and length in the flat vector, padding included."""
+        start, stop, _ = self._rows.indices(self._block.rows)
+        stride = self._block.stride
+        return self._block.offset + start * stride, (stop - start) * stride
+
+    def numpy(self) -> Array:
+        """Return a copy of the weight."""
+        return self.value.copy()
+
+    def assign(self, value: Any) -> "Variable":
+        """Overwrite the weight.
+
+        Raises
+        ------
+        ValueError
+            If `value` is not numeric or has another shape.
+        """
+        self.value[...] = self.checked(value)
+        return self
+
+    def checked(self, value: Any) -> Array:
+        """Return `value` as an array that may be assigned, or raise ValueError."""
+        array = np.asarray(value)
+        if array.dtype.kind not in "fiub":
+            raise ValueError(
+                f"weight {self.path!r}: expected numbers, got dtype {array.dtype}"
+            )
+        if array.shape != self.shape:
+            raise ValueError(
+                f"weight {self.path!r}: expected shape {self.shape}, got {array.shape}"
+            )
+        return array
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        value = self.value
+        if dtype is not None and np.dtype(dtype) != value.dtype:
+            return value.astype(dtype)
+        return value.copy() if copy else value
+
+    def __getitem__(self, key: Any) -> Any:
+        return self.value[key]
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __repr__(self) -> str:
+        return f"<Variable path={self.path}, shape={self.shape}, dtype={self.dtype}>"
+
+
+def merge(blocks: Sequence[Block], dtype: str) -> Store:
+    """Return one store that holds all `blocks`: that of the first takes the rest."""
+    store = blocks[0].store if blocks else Store(dtype)
+    foreign: list[Block] = []
+    for block in blocks:
+        if block.store is not store and block not in foreign:
+            mates = [b for b in block.store.blocks if b not in foreign]
+            foreign.extend(mates)
+    if foreign:
+        losers = {id(b.store): b.store for b in foreign}
+        store.absorb(foreign)
+        for loser in losers.values():
+            for user in tuple(loser.users):
+                user.moved()
+    return store

@@ -1,0 +1,248 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What every layer answers: its weights, its output shape, its records, its config.
+
+A new layer subclasses `Layer` and overrides `build` (make the weights),
+`compute_output_shape`, `lower` (emit records) and `get_config`; nothing else.
+"""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from pynn import config
+from pynn._engine import Network
+from pynn._lowering import Lowering
+from pynn._names import snake_case, unique_name
+from pynn._variables import Array, Block, Variable
+from pynn.data import as_input, as_rows, check_shape
+
+Shape = tuple[int | None, ...]
+"""A shape with its batch axis, which is None."""
+
+_NOT_YET = (
+    "kernel_regularizer",
+    "bias_regularizer",
+    "activity_regularizer",
+    "kernel_constraint",
+    "bias_constraint",
+)
+
+
+class Layer:
+    """Base of all layers.
+
+    Parameters
+    ----------
+    name : str, optional
+        Unique within a model; made from the class name when not given.
+    trainable : bool
+        Whether training changes the weights.
+    dtype : str, optional
+        "float32" or "float64"; `pynn.config.floatx` when not given.
+    input_shape : tuple of int, optional
+        Shape of one sample, for the first layer of a model.
+    input_dim : int, optional
+        The same for samples that are vectors.
+
+    Raises
+    ------
+    ValueError
+        If an argument is unknown or out of range.
+    """
+
+    expected_ndim: ClassVar[int] = 2  # fewest axes of an input, batch included
+
+    def __init__(
+        self,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: object = None,
+        input_shape: Sequence[int] | None = None,
+        input_dim: int | None = None,
+        **unknown: Any,
+    ) -> None:
+        kind = type(self).__name__
+        for key, value in unknown.items():
+            if key not in _NOT_YET:
+                raise ValueError(f"{kind}: unknown argument {key!r}")
+            if value is not None:
+                raise ValueError(f"{kind}: {key} is not supported, got {value!r}")
+        if name is not None and (not isinstance(name, str) or "/" in name or not name):
+            raise ValueError(f"{kind}: expected a name without '/', got {name!r}")
+        if input_dim is not None:
+            input_shape = (input_dim,)
+        self._asked_shape = (
+            None if input_shape is None else check_shape(kind, input_shape)
+        )
+        self.dtype = config.standardize_dtype(dtype)
+        self.dtype_given = dtype is not None
+        self.name = name or unique_name(snake_case(kind))
+        self._trainable = bool(trainable)
+        self._input_shape: Shape | None = None
+        self._blocks: list[Block] = []
+        self._weights: list[Variable] = []
+        self._network: Network | None = None
+
+    # ---- what subclasses override
+
+    def build(self, input_shape: Shape) -> None:
+        """Make the weights for inputs of `input_shape` (batch axis included)."""
+        self.compute_output_shape(input_shape)
+        self._input_shape = tuple(input_shape)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """Return the output's shape, or raise ValueError if the input cannot be."""
+        return tuple(input_shape)
+
+    def lower(self, lowering: Lowering, x: int) -> int:
+        """Emit the records that turn slot `x` into the returned slot."""
+        raise NotImplementedError(f"{type(self).__name__}.lower")
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments, as plain data."""
+        return {"name": self.name, "trainable": self._trainable, "dtype": self.dtype}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """Make a layer from what `get_config` returned; the weights are new."""
+        return cls(**config)
+
+    # ---- weights
+
+    def add_block(self, rows: int, width: int) -> Block:
+        """Take ``[rows, width]`` elements of the parameter vector."""
+        block = Block(rows, width, self.dtype, repr(self.name))
+        self._blocks.append(block)
+        return block
+
+    def add_weight(
+        self, name: str, block: Block, rows: slice, shape: tuple[int, ...], start: Any
+    ) -> Variable:
+        """Name some rows of a block and fill them from the initializer `start`."""
+        variable = Variable(name, f"{self.name}/{name}", block, rows, shape)
+        variable.assign(np.asarray(start(shape, dtype=self.dtype)))
+        self._weights.append(variable)
+        return variable
+
+    @property
+    def blocks(self) -> list[Block]:
+        """All parameter blocks, in the order of the records."""
+        return list(self._blocks)
+
+    @property
+    def weights(self) -> list[Variable]:
+        """All weights, in the order of creation."""
+        return list(self._weights)
+
+    @property
+    def variables(self) -> list[Variable]:
+        """The same as `weights`."""
+        return self.weights
+
+    @property
+    def trainable_weights(self) -> list[Variable]:
+        """Weights that training changes."""
+        return [w for w in self._weights if w.trainable] if self._trainable else []
+
+    @property
+    def trainable_variables(self) -> list[Variable]:
+        """The same as `trainable_weights`."""
+        return self.trainable_weights
+
+    @property
+    def non_trainable_weights(self) -> list[Variable]:
+        """Weights that training leaves alone."""
+        trained = {id(w) for w in self.trainable_weights}
+        return [w for w in self.weights if id(w) not in trained]
+
+    @property
+    def non_trainable_variables(self) -> list[Variable]:
+        """The same as `non_trainable_weights`."""
+        return self.non_trainable_weights
+
+    @property
+    def trainable(self) -> bool:
+        """Whether training changes the weights; may be set at any time."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self._trainable = bool(value)
+
+    def get_weights(self) -> list[Array]:
+        """Return copies of all weights."""
+        return [w.numpy() for w in self.weights]
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Overwrite all weights; nothing is written if any of them does not fit."""
+        weights = list(weights)
+        if len(weights) != len(self.weights):
+            raise ValueError(
+                f"{self.name!r}: expected {len(self.weights)} weights,"
+                f" got {len(weights)}"
+            )
+        pairs = list(zip(self.weights, weights, strict=True))
+        pairs = [(w, w.checked(value)) for w, value in pairs]
+        for variable, value in pairs:
+            variable.value[...] = value
+
+    def count_params(self) -> int:
+        """Return the number of elements of all weights."""
+        if not self.built:
+            raise ValueError(f"{self.name!r} is not built yet: its input is not known")
+        return sum(w.size for w in self.weights)
+
+    # ---- shapes
+
+    @property
+    def built(self) -> bool:
+        """Whether the input shape is known and the weights exist."""
+        return self._input_shape is not None
+
+    @property
+    def input_shape(self) -> Shape:
+        """Shape of the input, with None for the batch axis."""
+        if self._input_shape is None:
+            raise AttributeError(f"{self.name!r} has no input shape: it is not built")
+        return self._input_shape
+
+    @property
+    def output_shape(self) -> Shape:
+        """Shape of the output, with None for the batch axis."""
+        return self.compute_output_shape(self.input_shape)
+
+    def sample_shape(self, input_shape: Shape) -> tuple[int, ...]:
+        """Return the shape of one sample, or raise if the input cannot be ours."""
+        shape = tuple(input_shape)[1:]
+        if len(shape) + 1 < self.expected_ndim:
+            raise ValueError(
+                f"{self}: expected an input of at least {self.expected_ndim} axes,"
+                f" got shape {tuple(input_shape)}"
+            )
+        return check_shape(str(self), shape)
+
+    # ---- use on its own
+
+    def __call__(self, x: Any, training: bool = False) -> Array:
+        """Apply the layer to an array whose first axis is the batch."""
+        network = self.network_for(x)
+        array = as_input(x, network.input_shape, f"{self}")
+        return network.forward(array, training)
+
+    def network_for(self, x: Any) -> Network:
+        """Return the layer compiled on its own, building it for `x` if need be."""
+        if self._input_shape is None:
+            self.build((None, *as_rows(x, str(self)).shape[1:]))
+        shape = self.sample_shape(self.input_shape)
+        if self._network is None or self._network.input_shape != shape:
+            out = self.sample_shape(self.compute_output_shape(self.input_shape))
+            self._network = Network(self, shape, out, self.dtype)
+        return self._network
+
+    def __str__(self) -> str:
+        return f"{type(self).__name__} {self.name!r}"
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={self.name}, built={self.built}>"

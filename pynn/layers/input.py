@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What a model is told about its input."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from pynn._lowering import Lowering
+from pynn.data import check_shape
+from pynn.layers.base import Layer, Shape
+
+
+class InputLayer(Layer):
+    """The first entry of a model: the shape of one sample, and the element type.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Without the batch axis.
+    batch_size : int, optional
+        Accepted for Keras's sake; every batch size works.
+    dtype : str, optional
+        "float32" or "float64"; the whole model computes in it.
+    batch_shape : tuple, optional
+        The shape with its batch axis, instead of `shape`.
+    name : str, optional
+    """
+
+    expected_ndim = 1
+
+    def __init__(
+        self,
+        shape: Sequence[int] | int | None = None,
+        batch_size: int | None = None,
+        dtype: object = None,
+        batch_shape: Sequence[int | None] | None = None,
+        name: str | None = None,
+        **common: Any,
+    ) -> None:
+        super().__init__(name=name, dtype=dtype, **common)
+        if (shape is None) == (batch_shape is None):
+            raise ValueError("Input: expected either shape or batch_shape")
+        if batch_shape is not None:
+            shape = tuple(batch_shape)[1:]  # type: ignore[assignment]
+        self.shape: Shape = (None, *check_shape("Input", shape))
+        self.batch_size = batch_size
+        self.build(self.shape)
+
+    def lower(self, lowering: Lowering, x: int) -> int:
+        return x
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        del config["trainable"]
+        return config | {"shape": self.shape[1:]}
+
+
+def Input(
+    shape: Sequence[int] | int | None = None,
+    batch_size: int | None = None,
+    dtype: object = None,
+    batch_shape: Sequence[int | None] | None = None,
+    name: str | None = None,
+) -> InputLayer:
+    """Return the first entry of a model; see `InputLayer`."""
+    return InputLayer(shape, batch_size, dtype, batch_shape, name)

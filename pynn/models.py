@@ -1,0 +1,283 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Models: layers put together, with everything that `Trainer` can do."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Self
+
+from pynn import layers, saving
+from pynn._engine import Network
+from pynn._lowering import Lowering
+from pynn._summary import summary_text
+from pynn._variables import Block, Variable
+from pynn.data import as_rows
+from pynn.layers.base import Layer, Shape
+from pynn.layers.input import InputLayer
+from pynn.training import Trainer
+
+__all__ = ["Sequential", "clone_model"]
+
+
+class Sequential(Trainer):
+    """A chain of layers.
+
+    Its weights exist as soon as the shape of the input is known: from an `Input` at
+    the front, from ``input_shape=`` of the first layer, from `build`, or from the first
+    data.
+
+    Parameters
+    ----------
+    layers : list of Layer, optional
+    trainable : bool
+    name : str, optional
+
+    Raises
+    ------
+    ValueError
+        If two layers share a name or the shapes do not fit together.
+    """
+
+    expected_ndim = 1
+
+    def __init__(
+        self,
+        layers: Iterable[Layer] | None = None,
+        trainable: bool = True,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(name=name, trainable=trainable)
+        self._start_training()
+        self._input: InputLayer | None = None
+        self._layers: list[Layer] = []
+        self._stale = True  # the network does not follow the layers yet
+        for layer in layers or ():
+            self.add(layer)
+
+    # ---- structure
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers, without the input."""
+        return list(self._layers)
+
+    def add(self, layer: Layer) -> None:
+        """Append a layer.
+
+        Raises
+        ------
+        ValueError
+            If it is none, its name is taken, or it cannot follow the others; the model
+            is as before.
+        """
+        if not isinstance(layer, Layer):
+            raise ValueError(f"{self.name!r}: expected a layer, got {layer!r}")
+        if isinstance(layer, InputLayer):
+            if self._input is not None or self._layers:
+                raise ValueError(f"{self.name!r}: an input can only come first")
+            self._input = layer
+            self._input_shape = layer.shape
+            return
+        if any(layer.name == known.name for known in self._layers):
+            raise ValueError(
+                f"{self.name!r}: two layers are called {layer.name!r};"
+                " names must be unique"
+            )
+        shape, entry = self._input_shape, self._input
+        self._layers.append(layer)
+        try:
+            if entry is None and len(self._layers) == 1:
+                self._take_shape(layer)
+            if self._input_shape is not None:
+                self._build_layers(self._input_shape)
+        except BaseException:
+            self._layers.pop()
+            self._input_shape, self._input = shape, entry
+            raise
+        self._stale = True
+
+    def _take_shape(self, layer: Layer) -> None:
+        """Let the first layer say what the input looks like, if it knows."""
+        shape = layer._asked_shape
+        if shape is None and layer.built:
+            shape = layer.sample_shape(layer.input_shape)
+        if shape is not None:
+            dtype = layer.dtype if layer.dtype_given else None
+            self._input = InputLayer(shape, dtype=dtype)
+            self._input_shape = self._input.shape
+
+    def pop(self) -> Layer:
+        """Remove the last layer and return it."""
+        if not self._layers:
+            raise ValueError(f"{self.name!r}: no layer left to remove")
+        self._stale = True
+        return self._layers.pop()
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+        """Return a layer by name or by index; ValueError if there is none."""
+        if (name is None) == (index is None):
+            raise ValueError("get_layer: expected either a name or an index")
+        for i, layer in enumerate(self._layers):
+            if layer.name == name or i == index:
+                return layer
+        known = ", ".join(layer.name for layer in self._layers)
+        wanted = f"called {name!r}" if index is None else f"number {index}"
+        raise ValueError(f"{self.name!r}: no layer {wanted}; layers: {known}")
+
+    # ---- building
+
+    def build(self, input_shape: Shape) -> None:
+        """Make the weights for inputs of `input_shape` (batch axis included)."""
+        if self._input is not None and self._input.shape != tuple(input_shape):
+            raise ValueError(
+                f"{self.name!r}: built for {self._input.shape}, got {input_shape}"
+            )
+        entry = InputLayer(batch_shape=input_shape)
+        self._build_layers(entry.shape)
+        self._input, self._input_shape = entry, entry.shape
+        self._stale = True
+
+    def _build_layers(self, shape: Shape) -> None:
+        self.compute_output_shape(shape)  # all shapes before any weight
+        self._choose_dtype()
+        for layer in self._layers:
+            if not layer.built:
+                layer.dtype = self.dtype
+                layer.build(shape)
+            shape = layer.compute_output_shape(shape)
+
+    def _choose_dtype(self) -> None:
+        """Take the one type that layers were given or already have."""
+        members = [*([self._input] if self._input else []), *self._layers]
+        found = {m.dtype for m in members if m.dtype_given or m.blocks}
+        if len(found) > 1:
+            raise ValueError(
+                f"{self.name!r}: all layers need one dtype, got {sorted(found)}"
+            )
+        self.dtype_given = bool(found)
+        self.dtype = found.pop() if found else self.dtype
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """Return the shape of the output, batch axis included."""
+        shape = tuple(input_shape)
+        for layer in self._layers:
+            shape = layer.compute_output_shape(shape)
+        return shape
+
+    def network_for(self, x: Any) -> Network:
+        """Return the compiled layers, building them for `x` if need be."""
+        if self._input_shape is None or not self._layers:
+            shape = as_rows(x, self.name).shape
+            if not self._layers:
+                raise ValueError(f"{self.name!r} has no layers")
+            self.build((None, *(shape[1:] or (1,))))
+        if self._stale or self._network is None:
+            input_shape = self.sample_shape(self.input_shape)
+            output_shape = self.sample_shape(self.output_shape)
+            if self._network is None:
+                self._network = Network(self, input_shape, output_shape, self.dtype)
+            else:
+                self._network.rebuild(input_shape, output_shape)
+            self._stale = False
+        return self._network
+
+    def lower(self, lowering: Lowering, x: int) -> int:
+        """Emit the records of all layers."""
+        for layer in self._layers:
+            x = layer.lower(lowering, x)
+        return x
+
+    # ---- weights
+
+    @property
+    def blocks(self) -> list[Block]:
+        """Parameter blocks of all layers."""
+        return [block for layer in self._layers for block in layer.blocks]
+
+    @property
+    def weights(self) -> list[Variable]:
+        """Weights of all layers, layer by layer."""
+        return [weight for layer in self._layers for weight in layer.weights]
+
+    @property
+    def trainable_weights(self) -> list[Variable]:
+        """Weights that training changes."""
+        if not self.trainable:
+            return []
+        return [w for layer in self._layers for w in layer.trainable_weights]
+
+    @property
+    def trainable(self) -> bool:
+        """Whether training changes the weights; setting it sets all layers."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self._trainable = bool(value)
+        for layer in self._layers:
+            layer.trainable = value
+
+    # ---- files
+
+    def save_weights(self, filepath: Any, overwrite: bool = True) -> None:
+        """Write all weights to a file; see `pynn.saving.save_weights`."""
+        saving.save_weights(self, filepath, overwrite)
+
+    def load_weights(self, filepath: Any) -> None:
+        """Overwrite all weights from a file; see `pynn.saving.load_weights`."""
+        saving.load_weights(self, filepath)
+
+    # ---- description
+
+    def summary(
+        self,
+        line_length: int | None = None,
+        positions: Sequence[float] | None = None,
+        print_fn: Callable[[str], Any] | None = None,
+        expand_nested: bool = False,
+        show_trainable: bool = False,
+        layer_range: Sequence[str] | None = None,
+    ) -> None:
+        """Print a table of the layers with shapes and numbers of weights.
+
+        Parameters
+        ----------
+        line_length : int, optional
+            Width of the table.
+        positions, expand_nested, layer_range
+            Accepted for Keras's sake.
+        print_fn : callable, optional
+            Called once with the text; `print` unless given.
+        show_trainable : bool
+            Adds a column.
+        """
+        text = summary_text(self, line_length, show_trainable)
+        (print_fn or print)(text)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the layers as plain data, without weights."""
+        members = [*([self._input] if self._input else []), *self._layers]
+        return {
+            "name": self.name,
+            "trainable": self.trainable,
+            "dtype": self.dtype,
+            "layers": [layers.serialize(layer) for layer in members],
+        }
+
+    @classmethod
+    def from_config(
+        cls,
+        config: Mapping[str, Any],
+        custom_objects: Mapping[str, type[Layer]] | None = None,
+    ) -> Self:
+        """Make a model with new weights from what `get_config` returned."""
+        objects: dict[str, type[Layer]] = {"Sequential": Sequential}
+        objects |= custom_objects or {}
+        members = [layers.deserialize(c, objects) for c in config["layers"]]
+        model = cls(members, name=config.get("name"))
+        if not config.get("trainable", True):
+            model._trainable = False
+        return model
+
+
+def clone_model(model: Sequential) -> Sequential:
+    """Return a model of the same layers with fresh weights, not compiled."""
+    return type(model).from_config(model.get_config())
