@@ -188,33 +188,32 @@ def log_softmax(x: Any, axis: int = -1) -> Array:
     return _along("log_softmax", x, axis)
 
 
-_ROWS: dict[Callable[..., Array], Row] = {
-    relu: ("relu", ()),
-    leaky_relu: ("leaky_relu", (0.2,)),
-    elu: ("elu", (1.0,)),
-} | {
-    function: (function.__name__, ())
-    for function in (
-        linear,
-        relu6,
-        selu,
-        sigmoid,
-        hard_sigmoid,
-        tanh,
-        softplus,
-        softsign,
-        silu,
-        gelu,
-        exponential,
-        mish,
-        softmax,
-        log_softmax,
-    )
-}
-_BY_NAME = {function.__name__: function for function in _ROWS} | {"swish": silu}
+_FUNCTIONS: tuple[Callable[..., Array], ...] = (
+    linear,
+    relu,
+    leaky_relu,
+    relu6,
+    elu,
+    selu,
+    sigmoid,
+    hard_sigmoid,
+    tanh,
+    softplus,
+    softsign,
+    silu,
+    gelu,
+    exponential,
+    mish,
+    softmax,
+    log_softmax,
+)
+_BY_NAME: dict[str, Callable[..., Array]] = {
+    function.__name__: function for function in _FUNCTIONS
+} | {"swish": silu}
+_DEFAULTS: dict[str, tuple[float, ...]] = {"leaky_relu": (0.2,), "elu": (1.0,)}
 
 
-def get(identifier: Any = None) -> Callable[..., Array]:
+def get(identifier: object = None) -> Callable[..., Array]:
     """Return the activation function that a name stands for; None is `linear`.
 
     Parameters
@@ -235,7 +234,7 @@ def get(identifier: Any = None) -> Callable[..., Array]:
         if found is None:
             raise unknown(identifier, _BY_NAME, "activation")
         return found
-    for function in _ROWS:
+    for function in _FUNCTIONS:
         if function is identifier:
             return function
     raise ValueError(
@@ -246,7 +245,8 @@ def get(identifier: Any = None) -> Callable[..., Array]:
 
 def lowered(activation: Callable[..., Array]) -> Row:
     """Return what the core computes for a function of this module."""
-    return _ROWS[activation]
+    name = serialize(activation)
+    return name, _DEFAULTS.get(name, ())
 
 
 def serialize(activation: Callable[..., Array]) -> str:

@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Callbacks: what happens beside the training."""
+
+from pynn.callbacks._base import Callback, History, LambdaCallback
+from pynn.callbacks._list import CallbackList
+from pynn.callbacks._logging import CSVLogger, LearningRateScheduler
+from pynn.callbacks._monitor import EarlyStopping, ReduceLROnPlateau, TerminateOnNaN
+from pynn.callbacks._progress import ProgbarLogger, verbosity
+
+__all__ = [
+    "CSVLogger",
+    "Callback",
+    "CallbackList",
+    "EarlyStopping",
+    "History",
+    "LambdaCallback",
+    "LearningRateScheduler",
+    "ProgbarLogger",
+    "ReduceLROnPlateau",
+    "TerminateOnNaN",
+    "verbosity",
+]
