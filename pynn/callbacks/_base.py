@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 Logs = dict[str, Any]
@@ -117,20 +117,6 @@ class History(Callback):
         self.epoch.append(epoch)
         for name, value in (logs or {}).items():
             self.history.setdefault(name, []).append(value)
-
-    def extend(self, epoch: int, columns: Mapping[str, Sequence[Any]]) -> None:
-        """Take in several epochs at once, the first of which has number `epoch`.
-
-        Parameters
-        ----------
-        epoch : int
-        columns : dict of str to list
-            Values of these epochs by name, all of one length.
-        """
-        count = max(map(len, columns.values()), default=0)
-        self.epoch.extend(range(epoch, epoch + count))
-        for name, values in columns.items():
-            self.history.setdefault(name, []).extend(values)
 
 
 class LambdaCallback(Callback):

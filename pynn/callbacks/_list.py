@@ -30,17 +30,22 @@ def as_callbacks(given: Any) -> list[Callback]:
     return several
 
 
-_BATCH_EVENTS = (
-    "on_train_batch_begin",
-    "on_train_batch_end",
-    "on_batch_begin",
-    "on_batch_end",
-)
+_BATCH_EVENTS = {
+    "train": (
+        "on_train_batch_begin",
+        "on_train_batch_end",
+        "on_batch_begin",
+        "on_batch_end",
+    ),
+    "test": ("on_test_batch_begin", "on_test_batch_end"),
+    "predict": ("on_predict_batch_begin", "on_predict_batch_end"),
+}
 
 
-def _wants_batches(callback: Callback) -> bool:
-    """Whether a callback does anything of its own in a batch event of training."""
-    methods = ((getattr(callback, n), getattr(Callback, n)) for n in _BATCH_EVENTS)
+def _wants(callback: Callback, call: str) -> bool:
+    """Whether a callback does anything of its own in the batch events of a call."""
+    names = _BATCH_EVENTS[call]
+    methods = ((getattr(callback, n), getattr(Callback, n)) for n in names)
     return any(getattr(own, "__func__", None) is not base for own, base in methods)
 
 
@@ -53,64 +58,80 @@ class CallbackList:
     Parameters
     ----------
     callbacks : list of Callback, Callback, CallbackList or None
+    add_history, add_progbar : bool
+        Add a `History` unless there is one, and a `ProgbarLogger`.
     model : Model, optional
-    verbose : "auto", 0, 1 or 2
-        Unless 0, a `ProgbarLogger` is added.
-    epochs, steps : int
-        Epochs of the call, and steps in each.
+    **params
+        "verbose", "epochs" and "steps".
 
     Attributes
     ----------
     callbacks : list of Callback
-    history : History
-        The first one among them; one is added if there is none.
-    bar : ProgbarLogger or None
-        To be told how far the call is, with ``update``.
-    wants_batches : bool
-        Whether any callback does something in the batch events of training. If not,
-        nobody needs to call those.
+    history : History or None
+        The first one among them.
+    train_batches, test_batches, predict_batches : bool
+        Whether any of them does something in the batch events of a call. If not, nobody
+        needs to call those.
     """
 
     def __init__(
         self,
         callbacks: Any = None,
+        add_history: bool = False,
+        add_progbar: bool = False,
         model: Any = None,
-        *,
-        verbose: Any = 0,
-        epochs: int = 1,
-        steps: int = 1,
+        **params: Any,
     ) -> None:
-        level = verbosity(verbose)
         self.callbacks = as_callbacks(callbacks)
-        self.bar = ProgbarLogger(level) if level else None
-        if self.bar is not None:
-            self.callbacks.append(self.bar)
+        self._bar: ProgbarLogger | None = None
+        if add_progbar:
+            self._bar = ProgbarLogger(params.get("verbose", 1))
+            self.callbacks.append(self._bar)
+        if add_history and not any(isinstance(c, History) for c in self.callbacks):
+            self.callbacks.append(History())
         found = [c for c in self.callbacks if isinstance(c, History)]
-        self.history = found[0] if found else History()
-        if not found:
-            self.callbacks.append(self.history)
-        self.wants_batches = any(_wants_batches(c) for c in self.callbacks)
-        self.params = {"verbose": level, "epochs": epochs, "steps": steps}
+        self.history = found[0] if found else None
+        self.train_batches = any(_wants(c, "train") for c in self.callbacks)
+        self.test_batches = any(_wants(c, "test") for c in self.callbacks)
+        self.predict_batches = any(_wants(c, "predict") for c in self.callbacks)
+        self.params = params
         for callback in self.callbacks:
-            callback.set_params(self.params)
-            callback.set_model(model)
+            callback.set_params(params)
+            if model is not None:
+                callback.set_model(model)
 
     @classmethod
-    def for_test(cls, model: Any, callbacks: Any, verbose: Any, steps: int = 1) -> Self:
+    def for_fit(
+        cls, model: Any, callbacks: Any, verbose: Any, *, epochs: int, steps: int
+    ) -> Self:
+        """Return the list for `fit`, with history and, unless silent, the progress."""
+        level = verbosity(verbose)
+        params = {"verbose": level, "epochs": epochs, "steps": steps}
+        return cls(callbacks, True, level > 0, model, **params)
+
+    @classmethod
+    def for_call(cls, model: Any, callbacks: Any, verbose: Any, *, steps: int) -> Self:
         """Return the list for `evaluate` or `predict`."""
-        return cls(callbacks, model, verbose=verbose, steps=steps)
+        level = verbosity(verbose)
+        return cls(callbacks, False, level > 0, model, verbose=level, steps=steps)
 
     @property
-    def idle(self) -> bool:
-        """Whether there is nothing to call in training, the history apart."""
-        return all(type(c) is History for c in self.callbacks)
+    def shows_progress(self) -> bool:
+        """Whether `progress` may draw anything."""
+        return self._bar is not None
 
-    def test(self, run: Callable[[], Logs]) -> Logs:
-        """Return what `run` returns, between the events of an evaluation."""
-        self.on_test_begin()
-        logs = run()
-        self.on_test_end(logs)
-        return logs
+    def progress(self, seen: int, logs: Logs) -> None:
+        """Show how far the call is, if anything is shown.
+
+        Parameters
+        ----------
+        seen : int
+            Steps done in this epoch, or in this call of `evaluate` or `predict`.
+        logs : dict
+            Averages so far.
+        """
+        if self._bar is not None:
+            self._bar.update(seen, logs)
 
     def __getattr__(self, name: str) -> Callable[..., None]:
         """Return the event `name` of all callbacks."""
