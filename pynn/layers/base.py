@@ -8,14 +8,13 @@ A new layer subclasses `Layer` and overrides `build` (make the weights),
 from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
-import numpy as np
-
 from pynn import config
 from pynn._engine import Network
 from pynn._lowering import Lowering
 from pynn._names import snake_case, unique_name
-from pynn._variables import Array, Block, Variable
+from pynn._variables import Array
 from pynn.data import as_input, as_rows, check_shape
+from pynn.layers._holder import Holder
 
 Shape = tuple[int | None, ...]
 """A shape with its batch axis, which is None."""
@@ -29,7 +28,7 @@ _NOT_YET = (
 )
 
 
-class Layer:
+class Layer(Holder):
     """Base of all layers.
 
     Parameters
@@ -79,10 +78,8 @@ class Layer:
         self.dtype = config.standardize_dtype(dtype)
         self.dtype_given = dtype is not None
         self.name = name or unique_name(snake_case(kind))
-        self._trainable = bool(trainable)
+        self._hold(trainable)
         self._input_shape: Shape | None = None
-        self._blocks: list[Block] = []
-        self._weights: list[Variable] = []
         self._network: Network | None = None
 
     # ---- what subclasses override
@@ -108,91 +105,6 @@ class Layer:
     def from_config(cls, config: dict[str, Any]) -> Self:
         """Make a layer from what `get_config` returned; the weights are new."""
         return cls(**config)
-
-    # ---- weights
-
-    def add_block(self, rows: int, width: int) -> Block:
-        """Take ``[rows, width]`` elements of the parameter vector."""
-        block = Block(rows, width, self.dtype, repr(self.name))
-        self._blocks.append(block)
-        return block
-
-    def add_weight(
-        self, name: str, block: Block, rows: slice, shape: tuple[int, ...], start: Any
-    ) -> Variable:
-        """Name some rows of a block and fill them from the initializer `start`."""
-        variable = Variable(name, f"{self.name}/{name}", block, rows, shape)
-        variable.assign(np.asarray(start(shape, dtype=self.dtype)))
-        self._weights.append(variable)
-        return variable
-
-    @property
-    def blocks(self) -> list[Block]:
-        """All parameter blocks, in the order of the records."""
-        return list(self._blocks)
-
-    @property
-    def weights(self) -> list[Variable]:
-        """All weights, in the order of creation."""
-        return list(self._weights)
-
-    @property
-    def variables(self) -> list[Variable]:
-        """The same as `weights`."""
-        return self.weights
-
-    @property
-    def trainable_weights(self) -> list[Variable]:
-        """Weights that training changes."""
-        return [w for w in self._weights if w.trainable] if self._trainable else []
-
-    @property
-    def trainable_variables(self) -> list[Variable]:
-        """The same as `trainable_weights`."""
-        return self.trainable_weights
-
-    @property
-    def non_trainable_weights(self) -> list[Variable]:
-        """Weights that training leaves alone."""
-        trained = {id(w) for w in self.trainable_weights}
-        return [w for w in self.weights if id(w) not in trained]
-
-    @property
-    def non_trainable_variables(self) -> list[Variable]:
-        """The same as `non_trainable_weights`."""
-        return self.non_trainable_weights
-
-    @property
-    def trainable(self) -> bool:
-        """Whether training changes the weights; may be set at any time."""
-        return self._trainable
-
-    @trainable.setter
-    def trainable(self, value: bool) -> None:
-        self._trainable = bool(value)
-
-    def get_weights(self) -> list[Array]:
-        """Return copies of all weights."""
-        return [w.numpy() for w in self.weights]
-
-    def set_weights(self, weights: Sequence[Any]) -> None:
-        """Overwrite all weights; nothing is written if any of them does not fit."""
-        weights = list(weights)
-        if len(weights) != len(self.weights):
-            raise ValueError(
-                f"{self.name!r}: expected {len(self.weights)} weights,"
-                f" got {len(weights)}"
-            )
-        pairs = list(zip(self.weights, weights, strict=True))
-        pairs = [(w, w.checked(value)) for w, value in pairs]
-        for variable, value in pairs:
-            variable.value[...] = value
-
-    def count_params(self) -> int:
-        """Return the number of elements of all weights."""
-        if not self.built:
-            raise ValueError(f"{self.name!r} is not built yet: its input is not known")
-        return sum(w.size for w in self.weights)
 
     # ---- shapes
 
