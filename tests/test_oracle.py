@@ -5,11 +5,10 @@ import math
 
 import numpy as np
 import pytest
-from oracle import initializers, layers, losses, optimizers, table
+from oracle import initializers, layers, losses, optimizers, philox, table
 from oracle.activations import ACTIVATIONS, log_softmax, softmax
 from oracle.cases import ACTIVATION_PARAMETERS, LOSS_PARAMETERS, loss_data, variants
 from oracle.gradcheck import numeric_gradient
-from oracle.philox import KNOWN_ANSWERS, philox4x32
 
 # Central differences with step 1e-6 in float64: truncation 1e-12, rounding
 # 1e-16 / 1e-6 = 1e-10, times values of up to 1e2 here.
@@ -205,9 +204,33 @@ def test_batch_loss_divides_by_rows_not_by_weights():
     assert losses.batch_loss(value, [1, 0, 0, 2]) == 9 / 4
 
 
-@pytest.mark.parametrize(("counter", "key", "expected"), KNOWN_ANSWERS)
+@pytest.mark.parametrize(("counter", "key", "expected"), philox.KNOWN_ANSWERS)
 def test_philox_known_answers(counter, key, expected):
-    assert philox4x32(counter, key) == expected
+    assert philox.philox4x32(counter, key) == expected
+
+
+def test_what_is_drawn_from_philox():
+    """From the first known answer: 6627e8d5 e169c58d bc57ac4c 9b00dbd8."""
+    assert philox.bits64(0, 0, 0) == 0xE169C58D_6627E8D5
+    assert philox.bits64(0, 0, 1) == 0x9B00DBD8_BC57AC4C
+    low_first = [True, False] + [True] * 6  # only 6627 is below one half
+    assert philox.keep_mask(0.5, 0, 0, 8) == low_first
+    assert philox.keep_mask(0x6627 / 65536, 0, 0, 5) == [True] * 5
+    assert philox.keep_mask(0x6628 / 65536, 0, 0, 2) == [True, False]
+    assert philox.keep_mask(0x66274 / 2**20, 0, 0, 2) == [True, True]  # rounded down
+    assert philox.keep_mask(0x66278 / 2**20, 0, 0, 2) == [True, False]  # and up
+    assert philox.keep_mask(1.0, 3, 4, 20) == [False] * 20
+
+
+def test_permutation():
+    top = [philox.bits64(seed, 5, 1) >> 63 for seed in range(20)]
+    assert 0 < sum(top) < 20
+    for seed, stays in enumerate(top):  # the last swaps with the first of two, or not
+        assert philox.permutation(seed, 5, 2) == ([0, 1] if stays else [1, 0])
+    order = philox.permutation(1, 2, 100)
+    assert sorted(order) == list(range(100))
+    third = philox.bits64(7, 0, 2) / 2**64 * 3
+    assert philox.permutation(7, 0, 3)[2] == int(third)
 
 
 def test_initializer_spread():

@@ -98,11 +98,14 @@ def test_where_epsilon_is_added(name, expected):
 
 
 def test_lion_follows_its_average():
-    """m is 0, 0.02, 0.0188: against the sign of the second gradient, with the third."""
+    """m is 0, 0.02, 0.0188, 0.0156: with it go the second and the fourth step."""
     w, optimizer = np.array([1.0]), make_optimizer("lion", learning_rate=0.1)
-    for g, expected in ((2.0, 0.9), (-0.1, 0.8), (-0.3, 0.9)):
+    for g, expected in ((2.0, 0.9), (-0.1, 0.8), (-0.3, 0.9), (-0.1, 0.8)):
         optimizer.step([w], [np.array([g])])
         assert w[0] == pytest.approx(expected, rel=1e-14)
+    still, optimizer = np.array([1.0]), make_optimizer("lion", learning_rate=0.1)
+    optimizer.step([still], [np.array([0.0])])
+    assert still[0] == 1.0
 
 
 def test_amsgrad_keeps_the_largest_v():
