@@ -29,14 +29,17 @@ LEVELS = [
     {"cli"},
     {"sklearn", "plotting", "onnx", "c_export", "distributed"},
     {"models"},
-    {"saving"},
+    {"saving", "_summary"},
     {"training"},
+    {"_fit"},
+    {"_compiled", "_run"},
     {"callbacks"},
     {"layers", "losses", "metrics", "optimizers", "datasets"},
-    {"activations", "initializers", "regularizers", "data", "utils"},
-    {"threads"},
+    {"activations", "initializers", "regularizers", "data", "utils", "_values", "_info"},
+    {"backend", "threads"},
     {"_engine"},
-    {"_core", "_ops", "_lookup", "_version"},
+    {"_lowering", "_variables", "config"},
+    {"_alias", "_checks", "_core", "_lookup", "_names", "_ops", "_version"},
 ]
 # Units that only show names of others.
 FACADES = {"__init__"}
