@@ -57,11 +57,8 @@ static void load_slot(const struct pynn_block *block, const struct pynn_array *a
                       int32_t slot, const int64_t *order, int64_t place)
 {
     const pynn_plan *plan = block->plan;
-    const struct pynn_tensor *t = &plan->tensors[slot];
-    size_t row_bytes = (size_t)t->row * plan->esize;
-    for (int64_t i = 0; i < block->rows; i++)
-        pynn_load_row(a, order ? order[place + i] : place + i, plan->dtype, t->width, t->ld,
-                      block->value[slot] + (size_t)i * row_bytes);
+    pynn_load_rows(a, order, place, block->rows, plan->dtype, &plan->tensors[slot],
+                   block->value[slot]);
 }
 
 static void load_input(struct pynn_block *block, const struct pynn_source *source,

@@ -84,7 +84,7 @@ static const int64_t dtype_bytes[PYNN_DTYPE_COUNT] = {
 static void convert(int32_t from, int32_t to, const char *src, int64_t stride, int64_t n,
                     char *dst)
 {
-    if (from == to && stride == dtype_bytes[to])
+    if (from == to && stride == dtype_bytes[to] && n > 16)
         memcpy(dst, src, (size_t)(n * stride));
     else if (to == PYNN_F32)
         to_f32_table[from](src, stride, n, (float *)(void *)dst);
@@ -137,14 +137,11 @@ static void sink_run(struct sink *sink, int32_t from, const char *src, int64_t s
     }
 }
 
-void pynn_load_row(const struct pynn_array *a, int64_t i, int32_t dtype, int64_t width,
-                   int64_t ld, char *dst)
+/* One row that is not a single strided run: its outer dims are walked one by one. */
+static void load_nested(const struct pynn_array *a, const char *src, int outer, int64_t run,
+                        struct sink sink)
 {
-    struct sink sink = {dst, dtype, width, ld, 0};
-    const char *src = (const char *)a->data + i * a->strides[0];
-    int64_t run;
-    int outer = split_row(a, &run); /* dims 1 .. outer-1 are walked one by one */
-    int64_t stride = a->ndim == 1 ? 0 : a->strides[a->ndim - 1];
+    int64_t stride = a->strides[a->ndim - 1];
     int64_t index[PYNN_MAX_DIMS] = {0};
     for (;;) {
         sink_run(&sink, a->dtype, src, stride, run);
@@ -156,5 +153,23 @@ void pynn_load_row(const struct pynn_array *a, int64_t i, int32_t dtype, int64_t
         if (d < 1)
             return;
         src += a->strides[d];
+    }
+}
+
+void pynn_load_rows(const struct pynn_array *a, const int64_t *order, int64_t place,
+                    int64_t rows, int32_t dtype, const struct pynn_tensor *t, char *dst)
+{
+    int64_t run;
+    int outer = split_row(a, &run);
+    int64_t stride = a->ndim == 1 ? 0 : a->strides[a->ndim - 1];
+    int64_t row_bytes = t->row * dtype_bytes[dtype];
+    bool plain = outer == 1 && t->inner == 1;
+    for (int64_t i = 0; i < rows; i++, dst += row_bytes) {
+        int64_t row = order ? order[place + i] : place + i;
+        const char *src = (const char *)a->data + row * a->strides[0];
+        if (plain)
+            convert(a->dtype, dtype, src, stride, run, dst);
+        else
+            load_nested(a, src, outer, run, (struct sink){dst, dtype, t->width, t->ld, 0});
     }
 }

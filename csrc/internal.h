@@ -166,9 +166,10 @@ void pynn_block_store(const struct pynn_block *block, int32_t slot, const char *
 int32_t pynn_threads_for(double flops);
 void pynn_share(int64_t rows, int32_t size, int32_t thread, int64_t *a, int64_t *b);
 
-/* convert.c: dst[inner, ld] = row i of the array, converted to dtype (F32 or F64). */
-void pynn_load_row(const struct pynn_array *a, int64_t i, int32_t dtype, int64_t width,
-                   int64_t ld, char *dst);
+/* convert.c: a slot's rows of dst = rows order[place ...] of the array (order NULL: rows
+ * place ...), converted to dtype (F32 or F64). */
+void pynn_load_rows(const struct pynn_array *a, const int64_t *order, int64_t place,
+                    int64_t rows, int32_t dtype, const struct pynn_tensor *t, char *dst);
 bool pynn_array_row_is(const struct pynn_array *a, int32_t dtype); /* contiguous, same */
 
 #endif

@@ -254,9 +254,13 @@ def isa_supported(str name):
 
 
 def isa_select(name):
-    cdef bytes text = b"" if name is None else name.encode()
-    cdef const char *level = text
-    status = pynn_isa_select(NULL if name is None else level)
+    cdef bytes text
+    cdef pynn_status status
+    if name is None:
+        status = pynn_isa_select(NULL)
+    else:
+        text = name.encode()
+        status = pynn_isa_select(text)
     if status != PYNN_OK:
         fail(status)
 
