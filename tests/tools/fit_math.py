@@ -152,13 +152,13 @@ def atanh_tail(z: mp.mpf) -> mp.mpf:
 
 
 def erfc_rate(x: mp.mpf) -> mp.mpf:
-    """Return -log(erfc(x)) / x."""
-    return -mp.log(mp.erfc(x)) / x
+    """Return -log(erfc(x)) / x - 1."""
+    return -mp.log(mp.erfc(x)) / x - 1
 
 
 def erfc_rise(x: mp.mpf) -> mp.mpf:
     """Return (erfc_rate(x) - erfc_rate(0)) / x."""
-    return (erfc_rate(x) - 2 / mp.sqrt(mp.pi)) / x
+    return (erfc_rate(x) + 1 - 2 / mp.sqrt(mp.pi)) / x
 
 
 def erfc_weight(x: mp.mpf) -> mp.mpf:
@@ -175,7 +175,7 @@ def jobs() -> list[Fit]:
     return [
         Fit("exp", "f32", 4, -reduced, reduced, exp_tail, exp_weight),
         Fit("log", "f32", 7, low, high, log_tail, log_weight),
-        Fit("erfc", "f32", 9, mp.mpf("1e-9"), mp.mpf(4), erfc_rate, erfc_weight),
+        Fit("erfc", "f32", 10, mp.mpf("1e-9"), mp.mpf(4), erfc_rate, erfc_weight),
         Fit("exp", "f64", 10, -reduced, reduced, exp_tail, exp_weight),
         Fit("log", "f64", 6, z * mp.mpf("1e-9"), z, atanh_tail, lambda x: x / 2),
         Fit("erfc", "f64", 29, mp.mpf("1e-9") - 1, mp.mpf(1),
