@@ -27,6 +27,7 @@ from pynn._ops import (
     LABEL_LOSSES,
     LOSSES,
     OPS,
+    SCORES,
     Op,
     OptimizerSpec,
     Slot,
@@ -172,6 +173,7 @@ class Network:
         self.store = merge(self.root.blocks, self.dtype)
         self.store.users.add(self)
         self._idle: list[_core.Plan] = []
+        self._flops: float | None = None
         self._plans: dict[object, _core.Plan] = {}
         self._grads: Array | None = None
 
@@ -222,11 +224,14 @@ class Network:
             )
         return out
 
+    @property
     def flops(self) -> float:
         """Floating-point operations per row of a prediction."""
-        plan = self.take()
-        self.give(plan)
-        return plan.flops
+        if self._flops is None:
+            plan = self.take()
+            self.give(plan)
+            self._flops = plan.flops
+        return self._flops
 
     # ---- training and evaluation
 
@@ -347,15 +352,18 @@ def loss_values(
     rows, width = len(y_pred), y_pred.shape[-1]
     x = np.ascontiguousarray(y_pred, np.float64)
     y = np.ascontiguousarray(y_true, np.float64)
-    values = np.zeros((rows, 1))
     target = Slot(1, 1 if kind in LABEL_LOSSES else width)
-    op = Op("loss", LOSSES.index(kind), 0, -1, 1, attr=attr)
-    plan = make_plan(
-        (op,), (Slot(1, width), target), dtype="float64", output=0, target=1
-    )
+    ops = [Op("loss", LOSSES.index(kind), 0, -1, 1, attr=attr)]
+    if kind in SCORES:  # only after a loss with the same kind of target
+        first = "mean_squared_error"
+        if kind in LABEL_LOSSES:
+            first = "sparse_categorical_crossentropy"
+        ops = [Op("loss", LOSSES.index(first), 0, -1, 1), ops[0]._replace(kind="score")]
+    values = np.zeros((rows, len(ops)))
+    plan = make_plan(ops, (Slot(1, width), target), dtype="float64", output=0, target=1)
     for row in range(rows):
         plan.evaluate(_NO_PARAMS["float64"], x, y, None, row, 1, values[row])
-    return values[:, 0]
+    return values[:, -1]
 
 
 _NO_PARAMS = {dtype: aligned(0, dtype) for dtype in DTYPES}
@@ -384,3 +392,19 @@ def set_num_threads(n: int) -> None:
     if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
         raise ValueError(f"set_num_threads: expected an integer >= 1, got {n!r}")
     _core.set_num_threads(min(int(n), 256))
+
+
+def _obey_environment() -> None:
+    """Use the instruction set that ``PYNN_ISA`` names, which can only be a lower one."""
+    name = os.environ.get("PYNN_ISA")
+    if not name:
+        return
+    usable = [isa for isa in isa_names() if isa_supported(isa)]
+    if name not in usable:
+        raise ImportError(
+            f"PYNN_ISA: expected one of {', '.join(usable)} on this machine, got {name!r}"
+        )
+    isa_select(name)
+
+
+_obey_environment()

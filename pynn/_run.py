@@ -148,5 +148,5 @@ def slices(network: Network, rows: int, batch: int = 0) -> list[tuple[int, int]]
 
     The second depends on shapes alone.
     """
-    size = batch or max(256, int(_SLICE_FLOPS / max(network.flops(), 1.0)))
+    size = batch or max(256, int(_SLICE_FLOPS / max(network.flops, 1.0)))
     return [(a, min(a + size, rows)) for a in range(0, rows, size)]

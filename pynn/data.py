@@ -6,7 +6,7 @@ float64, integers of all sizes, bool.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -59,33 +59,43 @@ def _found(value: Any, array: Array) -> str:
     return f"dtype {array.dtype}"
 
 
-def as_input(x: Any, shape: tuple[int, ...], where: str) -> Array:
+def as_input(x: Any, shape: tuple[int, ...], where: Callable[[], str]) -> Array:
     """Return `x` as an array of samples of `shape`, first axis the batch.
 
-    A missing or superfluous last axis of length 1 is added or dropped.
+    A missing or superfluous last axis of length 1 is added or dropped. `where` returns
+    what a message calls the place.
 
     Raises
     ------
     ValueError
         If it is not made of numbers or of another shape.
     """
-    array = numeric(x, where)
+    if (
+        type(x) is np.ndarray
+        and x.dtype in READABLE
+        and x.shape[1:] == shape
+        and x.ndim
+    ):
+        return x
+    array = numeric(x, where())
     if array.shape[1:] == shape and array.ndim:
         return array
     if array.ndim == len(shape) and array.ndim and (*array.shape[1:], 1) == shape:
         return array[..., np.newaxis]
     if array.ndim > 1 and array.shape[1:] == (*shape, 1):
         return array[..., 0]
+    raise ValueError(f"{where()}: {_misshapen(array, shape)}")
+
+
+def _misshapen(array: Array, shape: tuple[int, ...]) -> str:
     if array.ndim == len(shape) + 1 and array.shape[1:-1] == shape[:-1]:
-        raise ValueError(
-            f"{where}: expected last dimension {shape[-1]}, got {array.shape[-1]}"
+        return (
+            f"expected last dimension {shape[-1]}, got {array.shape[-1]}"
             f" (input shape {array.shape})"
         )
     hint = "; a single sample needs a batch axis: x[None]" * (array.shape == shape)
     expected = f"({', '.join(['n', *map(str, shape)])}{',' * (not shape)})"
-    raise ValueError(
-        f"{where}: expected an input of shape {expected}, got {array.shape}{hint}"
-    )
+    return f"expected an input of shape {expected}, got {array.shape}{hint}"
 
 
 def as_rows(x: Any, where: str) -> Array:

@@ -110,9 +110,8 @@ class Trainer(Layer):
     # ---- data
 
     def _entry(self) -> str:
-        """Name, for messages, the layer that the input goes into."""
-        first = next(iter(self.layers), None)
-        return str(self if first is None else first)
+        """Return what messages call the place that the input goes into."""
+        return str(next(iter(self.layers), self))
 
     @property
     def layers(self) -> list[Layer]:
@@ -121,12 +120,15 @@ class Trainer(Layer):
 
     def _checked_input(self, x: Any) -> tuple[Array, tuple[int, ...]]:
         """Return `x` checked, and the shape of one output; nothing is built."""
+        network = self._network
+        if network is not None and not self._stale:
+            return as_input(x, network.input_shape, self._entry), network.output_shape
         if self.built:
             shape: Shape = self.input_shape
         else:
             shape = (None, *(as_rows(x, self._entry()).shape[1:] or (1,)))
         output = self.sample_shape(self.compute_output_shape(shape))
-        return as_input(x, self.sample_shape(shape), self._entry()), output
+        return as_input(x, self.sample_shape(shape), self._entry), output
 
     def _rows(self, x: Any, y: Any, weight: Any, by_class: Any = None) -> Rows:
         """Return checked training data; nothing is built or kept."""

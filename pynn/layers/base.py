@@ -140,7 +140,7 @@ class Layer(Holder):
     def __call__(self, x: Any, training: bool = False) -> Array:
         """Apply the layer to an array whose first axis is the batch."""
         network = self.network_for(x)
-        array = as_input(x, network.input_shape, f"{self}")
+        array = as_input(x, network.input_shape, self.__str__)
         return network.forward(array, training)
 
     def network_for(self, x: Any) -> Network:
