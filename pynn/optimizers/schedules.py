@@ -240,9 +240,9 @@ class PolynomialDecay(_Formula):
         return span * left**self.power + self.end_learning_rate
 
 
-def _half_wave(fraction: Array, alpha: float) -> Array:
-    """From 1 down to `alpha` along half a cosine, as `fraction` goes from 0 to 1."""
-    return (1.0 - alpha) * 0.5 * (1.0 + np.cos(math.pi * fraction)) + alpha
+def _half_wave(fraction: Array) -> Array:
+    """From 1 down to 0 along half a cosine, as `fraction` goes from 0 to 1."""
+    return 0.5 * (1.0 + np.cos(math.pi * fraction))
 
 
 class CosineDecay(_Formula):
@@ -298,12 +298,15 @@ class CosineDecay(_Formula):
     def _at(self, step: Array) -> Array:
         if self.warmup_target is None:
             fraction = np.minimum(step / self.decay_steps, 1.0)
-            return self.initial_learning_rate * _half_wave(fraction, self.alpha)
+            return self.initial_learning_rate * self._wave(fraction)
         after = np.maximum(step - self.warmup_steps, 0.0) / self.decay_steps
-        wave = self.warmup_target * _half_wave(np.minimum(after, 1.0), self.alpha)
+        wave = self.warmup_target * self._wave(np.minimum(after, 1.0))
         rise = self.warmup_target - self.initial_learning_rate
         line = self.initial_learning_rate + rise * step / max(self.warmup_steps, 1)
         return np.where(step < self.warmup_steps, line, wave)
+
+    def _wave(self, fraction: Array) -> Array:
+        return (1.0 - self.alpha) * _half_wave(fraction) + self.alpha
 
 
 class CosineDecayRestarts(_Formula):
@@ -317,7 +320,7 @@ class CosineDecayRestarts(_Formula):
     t_mul, m_mul : float
         Factors from one period to the next, of its length and of its first rate.
     alpha : float
-        Last rate of a period as a fraction of its first.
+        Last rate of every period as a fraction of the initial one.
     name : str
     """
 
@@ -358,8 +361,8 @@ class CosineDecayRestarts(_Formula):
             fraction = done - period
         else:
             period, fraction = self._growing(done)
-        first = self.initial_learning_rate * self.m_mul**period
-        return first * _half_wave(fraction, self.alpha)
+        wave = (1.0 - self.alpha) * self.m_mul**period * _half_wave(fraction)
+        return self.initial_learning_rate * (wave + self.alpha)
 
     def _growing(self, done: Array) -> tuple[Array, Array]:
         """Period and fraction of it when period i is ``t_mul ** i`` long.
