@@ -165,7 +165,7 @@ class Sequential(Trainer):
     def network_for(self, x: Any) -> Network:
         """Return the compiled layers, building them for `x` if need be."""
         if self._input_shape is None or not self._layers:
-            shape = as_rows(x, self.name).shape
+            shape = as_rows(x, self._entry()).shape
             if not self._layers:
                 raise ValueError(f"{self.name!r} has no layers")
             self.build((None, *(shape[1:] or (1,))))

@@ -140,18 +140,22 @@ class Layer(Holder):
     def __call__(self, x: Any, training: bool = False) -> Array:
         """Apply the layer to an array whose first axis is the batch."""
         network = self.network_for(x)
-        array = as_input(x, network.input_shape, self.__str__)
+        array = as_input(x, network.input_shape, self._entry)
         return network.forward(array, training)
 
     def network_for(self, x: Any) -> Network:
         """Return the layer compiled on its own, building it for `x` if need be."""
         if self._input_shape is None:
-            self.build((None, *as_rows(x, str(self)).shape[1:]))
+            self.build((None, *as_rows(x, self._entry()).shape[1:]))
         shape = self.sample_shape(self.input_shape)
         if self._network is None or self._network.input_shape != shape:
             out = self.sample_shape(self.compute_output_shape(self.input_shape))
             self._network = Network(self, shape, out, self.dtype)
         return self._network
+
+    def _entry(self) -> str:
+        """Return what messages call the place that the input goes into."""
+        return str(self)
 
     def __str__(self) -> str:
         return f"{type(self).__name__} {self.name!r}"
