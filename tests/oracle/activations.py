@@ -3,7 +3,8 @@
 
 Each entry of ``ACTIVATIONS`` is a pair ``(f, f')``; both take ``x`` and then the
 activation's own parameters in the order of csrc/ops.def. At a kink the derivative is
-the one to the left, except where ReLU's definition includes its threshold.
+the one to the left; but hard_sigmoid and relu6 are flat at both of theirs, and the
+general ReLU is on its slope of one at both, as clipping is in Keras.
 """
 
 import math
@@ -71,13 +72,13 @@ def relu6_derivative(x):
 
 
 def general_relu(x, slope, max_value, threshold):
-    below = np.where(x >= threshold, x, _scaled(slope, x - threshold))
-    return np.where(x >= max_value, max_value, below)
+    below = _scaled(slope, x - threshold)
+    return np.where(x < threshold, below, np.minimum(x, max_value))
 
 
 def general_relu_derivative(x, slope, max_value, threshold):
-    below = np.where(x >= threshold, 1.0, slope)
-    return np.where(np.isnan(x), x, np.where(x >= max_value, 0.0, below))
+    above = np.where(x > max_value, 0.0, 1.0)
+    return np.where(np.isnan(x), x, np.where(x < threshold, slope, above))
 
 
 def elu(x, alpha):
