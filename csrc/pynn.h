@@ -138,10 +138,11 @@ pynn_status pynn_predict(pynn_plan *plan, const void *params, const struct pynn_
                          int64_t first, int64_t rows, void *out) PYNN_MUST_USE;
 
 /* sums[0] += sum of weighted row losses, sums[1 + i] += sum of the i-th score over rows
- * [first, first + rows). weight: one double per row of x, or NULL. */
+ * [first, first + rows). weight: one double per row of x, or NULL. values, if not NULL,
+ * gets the terms of these sums: [pynn_plan_sums, rows]. */
 pynn_status pynn_evaluate(pynn_plan *plan, const void *params, const struct pynn_array *x,
                           const struct pynn_array *y, const double *weight, int64_t first,
-                          int64_t rows, double *sums) PYNN_MUST_USE;
+                          int64_t rows, double *sums, double *values) PYNN_MUST_USE;
 
 /* Forward pass in training mode over rows [0, rows) of x (and of y when the plan has a
  * loss), rows <= pynn_plan_rows, keeping what backward needs. step numbers the dropout masks. out may be NULL,

@@ -14,7 +14,7 @@ struct job {
     int32_t size, ops; /* threads of the team; ops to run */
     uint64_t step;
     char *out;
-    double *sums;
+    double *sums, *values;
 };
 
 static int32_t ops_before_scores(const pynn_plan *plan)
@@ -92,6 +92,14 @@ static void add_rows(const pynn_plan *plan, const double *values, int64_t ld, in
             sums[k] += values[k * ld + i];
 }
 
+static void keep_rows(const struct job *job, int64_t start, int64_t rows)
+{
+    for (int32_t k = 0; job->values && k < job->plan->n_sums; k++)
+        memcpy(job->values + k * job->rows + start,
+               row_values(job->plan) + k * PYNN_EVALUATE_ROWS,
+               (size_t)rows * sizeof *job->values);
+}
+
 static void evaluate_body(void *context, int32_t thread)
 {
     const struct job *job = context;
@@ -110,15 +118,17 @@ static void evaluate_body(void *context, int32_t thread)
             pynn_block_forward(&block, plan->n_ops);
         }
         pynn_team_barrier(job->size);
-        if (thread == 0)
+        if (thread == 0) {
             add_rows(plan, row_values(plan), PYNN_EVALUATE_ROWS, rows, job->sums);
+            keep_rows(job, start, rows);
+        }
         pynn_team_barrier(job->size);
     }
 }
 
 pynn_status pynn_evaluate(pynn_plan *plan, const void *params, const struct pynn_array *x,
                           const struct pynn_array *y, const double *weight, int64_t first,
-                          int64_t rows, double *sums)
+                          int64_t rows, double *sums, double *values)
 {
     PYNN_TRY(pynn_source_check(plan, x, y, first, rows));
     if (plan->max_rows != 0 || plan->n_sums == 0 || !y)
@@ -129,7 +139,8 @@ pynn_status pynn_evaluate(pynn_plan *plan, const void *params, const struct pynn
                       .params = params,
                       .source = {.x = x, .y = y, .weight = weight, .start = first},
                       .rows = rows,
-                      .sums = sums};
+                      .sums = sums,
+                      .values = values};
     pynn_status status = run(&job, plan->flops * (double)rows, evaluate_body);
     pynn_plan_leave(plan);
     return status;

@@ -73,7 +73,7 @@ cdef extern from "pynn.h" nogil:
                              int64_t first, int64_t rows, void *out)
     pynn_status pynn_evaluate(pynn_plan *plan, const void *params, const pynn_array *x,
                               const pynn_array *y, const double *weight, int64_t first,
-                              int64_t rows, double *sums)
+                              int64_t rows, double *sums, double *values)
     pynn_status pynn_forward(pynn_plan *plan, const void *params, const pynn_array *x,
                              const pynn_array *y, const double *weight, uint64_t step,
                              int64_t rows, void *out, double *sums)

@@ -37,7 +37,15 @@ class Plan:
     def n_sums(self) -> int: ...
     def predict(self, params: Any, x: Any, first: int, rows: int, out: Any) -> None: ...
     def evaluate(
-        self, params: Any, x: Any, y: Any, weight: Any, first: int, rows: int, sums: Any
+        self,
+        params: Any,
+        x: Any,
+        y: Any,
+        weight: Any,
+        first: int,
+        rows: int,
+        sums: Any,
+        values: Any = None,
     ) -> None: ...
     def forward(
         self,

@@ -94,7 +94,8 @@ cdef class Plan:
         if status != PYNN_OK:
             fail(status)
 
-    def evaluate(self, params, x, y, weight, int64_t first, int64_t rows, sums):
+    def evaluate(self, params, x, y, weight, int64_t first, int64_t rows, sums,
+                 values=None):
         self._check()
         cdef pynn_array xs, ys
         cdef pynn_status status
@@ -102,10 +103,12 @@ cdef class Plan:
         cdef View source = rows_of(x, &xs), target = rows_of(y, &ys)
         cdef View weights = optional_vector(weight, PYNN_F64, xs.shape[0], False)
         cdef View totals = vector_of(sums, PYNN_F64, pynn_plan_sums(self.plan), True)
+        cdef View terms = optional_vector(values, PYNN_F64, rows * self.n_sums, True)
         cdef const double *by_row = <const double *>pointer(weights)
+        cdef double *kept = <double *>pointer(terms)
         with nogil:
             status = pynn_evaluate(self.plan, w.buffer.buf, &xs, &ys, by_row, first, rows,
-                                   <double *>totals.buffer.buf)
+                                   <double *>totals.buffer.buf, kept)
         if status != PYNN_OK:
             fail(status)
 

@@ -27,7 +27,6 @@ from pynn._ops import (
     LABEL_LOSSES,
     LOSSES,
     OPS,
-    SCORES,
     Op,
     OptimizerSpec,
     Slot,
@@ -353,17 +352,11 @@ def loss_values(
     x = np.ascontiguousarray(y_pred, np.float64)
     y = np.ascontiguousarray(y_true, np.float64)
     target = Slot(1, 1 if kind in LABEL_LOSSES else width)
-    ops = [Op("loss", LOSSES.index(kind), 0, -1, 1, attr=attr)]
-    if kind in SCORES:  # only after a loss with the same kind of target
-        first = "mean_squared_error"
-        if kind in LABEL_LOSSES:
-            first = "sparse_categorical_crossentropy"
-        ops = [Op("loss", LOSSES.index(first), 0, -1, 1), ops[0]._replace(kind="score")]
-    values = np.zeros((rows, len(ops)))
-    plan = make_plan(ops, (Slot(1, width), target), dtype="float64", output=0, target=1)
-    for row in range(rows):
-        plan.evaluate(_NO_PARAMS["float64"], x, y, None, row, 1, values[row])
-    return values[:, -1]
+    op = Op("score", LOSSES.index(kind), 0, -1, 1, attr=attr)
+    values = np.empty(rows)
+    plan = make_plan((op,), (Slot(1, width), target), dtype="float64", output=0, target=1)
+    plan.evaluate(_NO_PARAMS["float64"], x, y, None, 0, rows, np.zeros(1), values)
+    return values
 
 
 _NO_PARAMS = {dtype: aligned(0, dtype) for dtype in DTYPES}
@@ -396,9 +389,7 @@ def set_num_threads(n: int) -> None:
 
 def _obey_environment() -> None:
     """Use the instruction set that ``PYNN_ISA`` names, which can only be a lower one."""
-    name = os.environ.get("PYNN_ISA")
-    if not name:
-        return
+    name = os.environ.get("PYNN_ISA") or isa_selected()
     usable = [isa for isa in isa_names() if isa_supported(isa)]
     if name not in usable:
         raise ImportError(
