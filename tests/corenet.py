@@ -27,10 +27,20 @@ class CoreNet:
         Most rows of one step.
     scores : tuple of str
         Metrics of the output.
+    max_rows : int, optional
+        Rows that the plan holds at a time, if fewer than a batch.
     """
 
     def __init__(
-        self, description, width, loss, target_width, real, batch, scores=(), attr=()
+        self,
+        description,
+        width,
+        loss,
+        target_width,
+        real,
+        batch,
+        scores=(),
+        max_rows=None,
     ):
         self.real, self.batch = real, batch
         self.slots, self.ops, self.runs, values = [(1, width)], [], [], []
@@ -47,11 +57,11 @@ class CoreNet:
         self.output = len(self.slots) - 1
         self.target = self.output + 1
         self.slots.append((1, target_width))
-        head = self._objective(loss, attr, scores)
+        head = self._objective(loss, scores)
         self.params = np.concatenate(values).astype(real.type)
         self.start = self.params.copy()
         self.runs = np.array(self.runs, np.int64)
-        self.plan, self.judge = self._plan(head, batch), self._plan(head, 0)
+        self.plan, self.judge = self._plan(head, max_rows or batch), self._plan(head, 0)
         self.infer = self._plan(self.ops, 0)
 
     def _op(self, kind, select=0, attr=(), width=None, flags=0, params=-1, seed=0):
@@ -62,17 +72,16 @@ class CoreNet:
             (OPS[kind], select, source, source + 1, -1, flags, params, seed, attr)
         )
 
-    def _objective(self, loss, attr, scores):
+    def _objective(self, loss, scores):
         """All ops with the loss and metrics; a softmax before logits is the loss's."""
         ops, source, out = list(self.ops), self.output, -1
         if ops[-1][0] == OPS["softmax"] and loss.endswith("logits"):
             source, out = ops.pop()[2], self.output
-        attr = (*attr, *(0.0,) * (4 - len(attr)))
         ends = [("loss", loss, source, out)]
         ends += [("score", name, self.output, -1) for name in scores]
         for kind, name, at, to in ends:
             select = LOSSES.index(name)
-            ops.append((OPS[kind], select, at, to, self.target, 0, -1, 0, attr))
+            ops.append((OPS[kind], select, at, to, self.target, 0, -1, 0, (0.0,) * 4))
         return ops
 
     def _dense(self, values, kernel, bias):

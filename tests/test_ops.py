@@ -131,8 +131,8 @@ def expect_copy(case, real):
 
 
 def loss_limit(case, real, value):
-    """Sums over 16 lanes of n / 16 terms of order 1, each rounded some 16 times."""
-    return real.u * (16 + case.x.shape[-1] / 16) * (1 + 2 * np.abs(value))
+    """Sums over 16 lanes of n / 16 terms of order 1, each rounded some 4 times."""
+    return real.u * (4 + case.x.shape[-1] / 16) * (1 + 2 * np.abs(value))
 
 
 def oracle_loss(case):

@@ -3,6 +3,8 @@
 however they are cut into calls, threads and batches of a prediction.
 """
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from corenet import CoreNet, oracle_layers
@@ -214,8 +216,8 @@ def test_bad_step_is_reported():
     assert net.train(broken, y)[2] == 2
 
 
-def wide_net(real, optimizer="Adam"):
-    """Large enough that several threads take part: 784-160-10, batches of 96 rows."""
+def wide_net(real, max_rows=None):
+    """Large enough that several threads take part: 300-160-10, batches of 96 rows."""
     rng = seeded("wide")
     x = real.round(rng.normal(size=(200, 300))).astype(real.type)
     y = x[:, :10].argmax(axis=1)
@@ -234,8 +236,9 @@ def wide_net(real, optimizer="Adam"):
         real,
         96,
         ("sparse_categorical_accuracy",),
+        max_rows,
     )
-    net.restart(optimizer, {"learning_rate": 0.01})
+    net.restart("Adam", {"learning_rate": 0.01})
     return net, x, y
 
 
@@ -261,6 +264,8 @@ def test_bits_for_any_number_of_threads(dtype):
         outputs = (net.sums, net.predict(x), sums)
         found.append([*vectors(net), *(v.tobytes() for v in outputs)])
     assert found[0] == found[1] == found[2] == found[3]
+    tasks = Path("/proc/self/task")
+    assert not tasks.exists() or len([*tasks.iterdir()]) >= 8, "no threads were started"
 
 
 @pytest.mark.usefixtures("threads")
@@ -310,6 +315,22 @@ def test_one_batch_of_any_size(rows):
     assert net.sums[0, 0] / rows == pytest.approx(expected, rel=1e-12)
     for got, w in zip(net.weights(), weights, strict=True):
         np.testing.assert_allclose(got, w, rtol=1e-11, atol=1e-13)
+
+
+@pytest.mark.usefixtures("threads")
+@pytest.mark.parametrize("dtype", REALS)
+@pytest.mark.parametrize("held", [1, 7, 64])
+@pytest.mark.parametrize("options", [{}, {"clipnorm": 0.1}], ids=["fused", "flat"])
+def test_batch_larger_than_the_plan_holds(held, dtype, options):
+    """Pieces of a batch add up to the bits of the whole, dropout masks included."""
+    found = []
+    for max_rows, threads in ((96, 1), (held, 1), (held, 3)):
+        _core.set_num_threads(threads)
+        net, x, y = wide_net(REALS[dtype], max_rows)
+        net.restart("Adam", options)
+        assert net.train(x, y, shuffle=True) == (1, 3, -1)
+        found.append([*vectors(net), net.sums.tobytes()])
+    assert found[0] == found[1] == found[2]
 
 
 def test_one_neuron_learns_to_double():
