@@ -131,7 +131,7 @@ def weights_for(values: Values, sample_weight: Any) -> Values:
     """
     weight = numbers(sample_weight, "sample_weight")
     shape = weight.shape
-    if weight.ndim == values.ndim + 1 and shape[-1] == 1:
+    if weight.ndim > 1 and shape[-1] == 1 and shape != values.shape[: weight.ndim]:
         weight = weight[..., 0]
     if weight.shape != values.shape[: weight.ndim]:
         raise ValueError(
