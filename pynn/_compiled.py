@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from pynn import losses, metrics
-from pynn._engine import Goal
 from pynn._lowering import Attr, slot_of
+from pynn._network import Goal
 from pynn._ops import LABEL_LOSSES, Slot
 from pynn._variables import Array
 from pynn.data import as_rows, as_target

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pynn._checks import integer
-from pynn._engine import Network
+from pynn._network import Network
 from pynn._run import Rows, Run, slices
 from pynn._variables import Array
 from pynn.callbacks import CallbackList, History

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pynn._engine import Goal, Network, OptimizerLike
+from pynn._network import Goal, Network, OptimizerLike
 from pynn._variables import Array, aligned
 
 SLICE_SECONDS = 0.2  # how long the core keeps the interpreter from seeing Ctrl-C

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Self
 
 from pynn import layers, saving
-from pynn._engine import Network
 from pynn._lowering import Lowering
+from pynn._network import Network
 from pynn._summary import summary_text
 from pynn._variables import Block, Variable
 from pynn.data import as_rows
@@ -173,7 +173,9 @@ class Sequential(Trainer):
             input_shape = self.sample_shape(self.input_shape)
             output_shape = self.sample_shape(self.output_shape)
             if self._network is None:
-                self._network = Network(self, input_shape, output_shape, self.dtype)
+                self._network = Network(
+                    self, input_shape, output_shape, self.dtype, self._memory
+                )
             else:
                 self._network.rebuild(input_shape, output_shape)
             self._stale = False

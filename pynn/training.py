@@ -10,8 +10,8 @@ import numpy as np
 from pynn import optimizers
 from pynn._checks import flag, integer
 from pynn._compiled import Objective
-from pynn._engine import Network
 from pynn._fit import DivergenceWarning, Fit, evaluate_rows, predict_rows
+from pynn._network import Network
 from pynn._run import Rows, Run
 from pynn._variables import Array
 from pynn.callbacks import CallbackList, History

@@ -36,7 +36,7 @@ LEVELS = [
     {"callbacks"},
     {"layers", "losses", "metrics", "optimizers", "datasets"},
     {"activations", "initializers", "regularizers", "data", "utils", "_values", "_info"},
-    {"backend", "threads"},
+    {"backend", "threads", "_network"},
     {"_engine"},
     {"_lowering", "_variables", "config"},
     {"_alias", "_checks", "_core", "_lookup", "_names", "_ops", "_version"},

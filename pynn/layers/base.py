@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
 from pynn import config
-from pynn._engine import Network
 from pynn._lowering import Lowering
 from pynn._names import snake_case, unique_name
+from pynn._network import Memory, Network
 from pynn._variables import Array
 from pynn.data import as_input, as_rows, check_shape
 from pynn.layers._holder import Holder
@@ -81,6 +81,7 @@ class Layer(Holder):
         self._hold(trainable)
         self._input_shape: Shape | None = None
         self._network: Network | None = None
+        self._memory: Memory | None = None  # of the network that a copy continues
 
     # ---- what subclasses override
 
@@ -150,8 +151,13 @@ class Layer(Holder):
         shape = self.sample_shape(self.input_shape)
         if self._network is None or self._network.input_shape != shape:
             out = self.sample_shape(self.compute_output_shape(self.input_shape))
-            self._network = Network(self, shape, out, self.dtype)
+            self._network = Network(self, shape, out, self.dtype, self._memory)
         return self._network
+
+    def __getstate__(self) -> dict[str, Any]:
+        network = self._network
+        memory = self._memory if network is None else network.memory
+        return self.__dict__ | {"_network": None, "_memory": memory}
 
     def _entry(self) -> str:
         """Return what messages call the place that the input goes into."""

@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A stack of layers compiled: its parameter vector, its plans, its random sequences."""
+
+from typing import NamedTuple, Protocol
+from weakref import WeakKeyDictionary, ref
+
+import numpy as np
+
+from pynn._engine import Plan, make_plan, next_seed, optimizer_state, seed_era
+from pynn._lowering import Attr, Lowering, Objective
+from pynn._ops import OptimizerSpec, Slot
+from pynn._variables import Array, Block, Variable, aligned, merge
+
+_PLANS = 8  # training and evaluation plans that a network keeps
+_HEADS = (None, "sigmoid", "softmax")  # last activations that a loss may absorb
+
+
+class Root(Protocol):
+    """A layer or model, as a network sees it."""
+
+    name: str
+
+    def lower(self, lowering: Lowering, x: int) -> int: ...
+    @property
+    def blocks(self) -> list[Block]: ...
+    @property
+    def trainable_weights(self) -> list[Variable]: ...
+
+
+class Goal(NamedTuple):
+    """What a plan computes beyond the output: a loss and metrics against a target."""
+
+    loss: Objective
+    scores: tuple[tuple[str, Attr], ...]
+    target: Slot
+
+
+class Memory(NamedTuple):
+    """Where the random sequences of a network stand."""
+
+    seed: int
+    epoch: int
+    forwards: int
+
+
+class Network:
+    """A stack of layers compiled: its parameter vector and its plans.
+
+    Parameters
+    ----------
+    root : layer or model
+        Built for `input_shape`.
+    input_shape, output_shape : tuple of int
+        Shapes of one sample.
+    dtype : str
+    memory : Memory, optional
+        Of the network that this one continues.
+    """
+
+    def __init__(
+        self,
+        root: Root,
+        input_shape: tuple[int, ...],
+        output_shape: tuple[int, ...],
+        dtype: str,
+        memory: Memory | None = None,
+    ) -> None:
+        self.root, self.dtype, self.element = root, dtype, np.dtype(dtype)
+        self.reseed()
+        if memory is not None:
+            self.seed, self.epoch, self._forwards = memory
+        self.rebuild(input_shape, output_shape)
+
+    @property
+    def memory(self) -> Memory:
+        """What a copy needs in order to go on like this network."""
+        return Memory(self.seed, self.epoch, self._forwards)
+
+    def rebuild(
+        self, input_shape: tuple[int, ...], output_shape: tuple[int, ...]
+    ) -> None:
+        """Follow a change of the layers."""
+        self.input_shape, self.output_shape = input_shape, output_shape
+        self.moved()
+
+    def moved(self) -> None:
+        """Forget plans and addresses: the parameter vector is another one."""
+        self.store = merge(self.root.blocks, self.dtype)
+        self.store.users.add(self)
+        self._idle: list[Plan] = []
+        self._flops: float | None = None
+        self._plans: dict[object, Plan] = {}
+        self._grads: Array | None = None
+
+    def reseed(self) -> None:
+        """Draw a new seed for shuffling and dropout, and count epochs from 0."""
+        self._era = seed_era()
+        self.seed = next_seed()
+        self.epoch = self._forwards = 0
+
+    def sync(self) -> None:
+        """Follow `set_seed`: what is random after it depends on nothing before."""
+        if self._era is not seed_era():
+            self.reseed()
+            self._plans.clear()
+
+    # ---- inference
+
+    def take(self) -> Plan:
+        """Borrow an inference plan; `give` it back. Each runs one call at a time."""
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return self._compile(False, None, 0)
+
+    def give(self, plan: Plan) -> None:
+        """Return a plan that `take` lent."""
+        self._idle.append(plan)
+
+    def predict(self, x: Array, first: int, rows: int, out: Array) -> None:
+        """Fill `out` with the outputs of rows ``[first, first + rows)`` of `x`."""
+        plan = self.take()
+        try:
+            plan.predict(self.store.vector, x, first, rows, out)
+        finally:
+            self.give(plan)
+
+    def forward(self, x: Array, training: bool) -> Array:
+        """Return the output for all rows of `x`."""
+        out = np.empty((len(x), *self.output_shape), self.element)
+        if not training:
+            self.predict(x, 0, len(x), out)
+        elif len(x):
+            self.sync()
+            self._forwards += 1
+            step = 1 << 63 | self._forwards  # apart from the steps of an optimizer
+            self.plan(True, None, len(x)).forward(
+                self.store.vector, x, None, None, step, len(x), out, None
+            )
+        return out
+
+    @property
+    def flops(self) -> float:
+        """Floating-point operations per row of a prediction."""
+        if self._flops is None:
+            plan = self.take()
+            self.give(plan)
+            self._flops = plan.flops
+        return self._flops
+
+    # ---- training and evaluation
+
+    def plan(self, training: bool, goal: Goal | None, rows: int) -> Plan:
+        """Return a plan, kept for the next call; `rows` bounds a training batch."""
+        lowered = None if goal is None else tuple(map(goal.loss.lowered, _HEADS))
+        runs = tuple(w.run for w in self.root.trainable_weights) if training else ()
+        key = (training, lowered, goal and goal[1:], runs, rows if training else 0)
+        plan = self._plans.pop(key, None)
+        if plan is None:
+            plan = self._compile(training, goal, rows if training else 0)
+        self._plans[key] = plan
+        while len(self._plans) > _PLANS:
+            self._plans.pop(next(iter(self._plans)), None)
+        return plan
+
+    def _compile(self, training: bool, goal: Goal | None, rows: int) -> Plan:
+        lowering = Lowering(self.input_shape, training, self.seed)
+        output = self.root.lower(lowering, 0)
+        if output == 0:  # nothing to do; but a plan does something
+            output = lowering.copy(0)
+        target = -1
+        if goal is not None:
+            output, target = lowering.objective(
+                output, goal.loss, goal.scores, goal.target
+            )
+        return make_plan(
+            lowering.ops,
+            lowering.slots,
+            dtype=self.dtype,
+            output=output,
+            target=target,
+            n_params=len(self.store.vector),
+            max_rows=rows,
+        )
+
+    def runs(self) -> Array:
+        """Offset and length of each trainable variable, shape (n, 2)."""
+        runs = [w.run for w in self.root.trainable_weights]
+        return np.array(runs, np.int64).reshape(-1, 2)
+
+    def grads(self) -> Array:
+        """Scratch as long as the parameter vector."""
+        if self._grads is None:
+            self._grads = aligned(len(self.store.vector), self.dtype)
+        return self._grads
+
+    def prepare(self, optimizer: "OptimizerLike") -> None:
+        """Give the optimizer state vectors that fit the parameter vector.
+
+        Raises
+        ------
+        ValueError
+            If the optimizer already moves the weights of another model.
+        """
+        layout = [(block, block.offset) for block in self.root.blocks]
+        owner, known = _bindings.get(optimizer, (ref(self), None))
+        length = len(self.store.vector)
+        fits = all(len(vector) == length for vector in optimizer.slots)
+        if owner() is not self or (known is None and not fits):
+            raise ValueError("this optimizer belongs to another model: make a new one")
+        initial = optimizer_state(optimizer.spec())
+        if len(optimizer.slots) != len(initial) or (known and known != layout):
+            old, optimizer.slots = optimizer.slots, []
+            for i, value in enumerate(initial):
+                vector = aligned(length, self.dtype, value)
+                for block, offset in known or () if i < len(old) else ():
+                    here = slice(block.offset, block.offset + block.length)
+                    vector[here] = old[i][offset : offset + block.length]
+                optimizer.slots.append(vector)
+        _bindings[optimizer] = ref(self), layout
+
+
+_bindings: WeakKeyDictionary[
+    "OptimizerLike", tuple["ref[Network]", list[tuple[Block, int]] | None]
+] = WeakKeyDictionary()
+
+
+class OptimizerLike(Protocol):
+    """What the engine asks of an optimizer."""
+
+    iterations: int
+    slots: list[Array]
+    scalar: Array
+
+    def spec(self) -> OptimizerSpec: ...
+    def rates(self, first: int, count: int) -> Array: ...
