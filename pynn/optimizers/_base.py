@@ -17,7 +17,6 @@ import numpy as np
 
 from pynn._checks import integer, optional_real, real
 from pynn._lookup import to_config
-from pynn._names import snake_case
 from pynn._ops import OPTIMIZERS
 from pynn.optimizers.schedules import LearningRateSchedule, deserialize
 
@@ -101,7 +100,7 @@ gradient_accumulation_steps
 
     def __init__(self, learning_rate: Rate, **common: Any) -> None:
         self._refuse_unknown(common)
-        self.name = common.get("name") or snake_case(type(self).__name__)
+        self.name = common.get("name") or type(self).__name__.lower()
         decay = common.get("weight_decay")
         self.weight_decay = optional_real(decay, self._at("weight_decay"), "[0, inf)")
         for name in _CLIPS:

@@ -1,0 +1,409 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Optimizers as descriptions: options, learning rates, schedules, configurations.
+
+Their arithmetic is in test_updates.py.
+"""
+
+import copy
+import inspect
+import math
+import pickle
+import warnings
+
+import numpy as np
+import pytest
+from oracle import optimizers as oracle
+
+import pynn
+from pynn import optimizers
+from pynn._ops import OPTIMIZERS
+from pynn.optimizers import schedules
+
+CLASSES = [
+    c
+    for c in map(optimizers.__dict__.get, optimizers.__all__)
+    if isinstance(c, type)
+    and issubclass(c, optimizers.Optimizer)
+    and c is not optimizers.Optimizer
+]
+
+
+def test_all_classes_are_here():
+    names = {c.__name__ for c in CLASSES}
+    assert names >= {cls.__name__ for cls, _ in oracle.OPTIMIZERS.values()} | {"AdamW"}
+    assert len(names) == 10
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_defaults_are_those_of_the_oracle(cls):
+    known = inspect.signature(getattr(oracle, cls.__name__)).parameters
+    ours, compared = cls(), 0
+    for name, parameter in known.items():
+        if parameter.default is not inspect.Parameter.empty:
+            assert getattr(ours, name) == parameter.default, name
+            compared += 1
+    assert compared >= 1
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_names_lead_to_the_class(cls):
+    for name in (cls.__name__, cls.__name__.lower(), cls.__name__.upper()):
+        assert type(optimizers.get(name)) is cls
+    assert type(optimizers.get(cls)) is cls
+    made = cls()
+    assert optimizers.get(made) is made
+    assert made.name == cls.__name__.lower()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ("adamm", r"unknown optimizer 'adamm'; did you mean 'Adam"),
+        ("zzz", "Known: Adadelta, Adagrad, Adam, Adamax"),
+        (None, "optimizer: expected a name"),
+        (0.1, "optimizer: expected a name"),
+    ],
+)
+def test_unknown_optimizer(wrong, words):
+    with pytest.raises(ValueError, match=words):
+        optimizers.get(wrong)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "kind"),
+    [
+        (optimizers.SGD(), "sgd"),
+        (optimizers.SGD(nesterov=True), "sgd"),
+        (optimizers.SGD(momentum=0.5), "momentum"),
+        (optimizers.SGD(momentum=0.5, nesterov=True), "nesterov"),
+        (optimizers.Adam(amsgrad=True), "amsgrad"),
+        (optimizers.AdamW(), "adam"),
+    ],
+)
+def test_rule(optimizer, kind):
+    assert OPTIMIZERS[optimizer.spec()[0]] == kind
+
+
+def test_spec_carries_decay_and_one_clip():
+    assert optimizers.SGD().spec()[2:] == (0.0, 0.0, 0.0, 0.0)
+    assert optimizers.AdamW().spec()[2:] == (0.004, 0.0, 0.0, 0.0)
+    assert optimizers.Adam(clipvalue=0.5).spec()[2:] == (0.0, 0.5, 0.0, 0.0)
+    assert optimizers.Adam(clipnorm=2).spec()[2:] == (0.0, 0.0, 2.0, 0.0)
+    assert optimizers.Adam(global_clipnorm=3).spec()[2:] == (0.0, 0.0, 0.0, 3.0)
+
+
+BAD = [
+    ("SGD", {"learning_rate": -0.1}, r"SGD: learning_rate.*\[0, inf\), got -0.1"),
+    ("SGD", {"learning_rate": math.nan}, "learning_rate"),
+    ("SGD", {"learning_rate": math.inf}, "learning_rate"),
+    ("SGD", {"learning_rate": "0.1"}, "learning_rate.*'0.1'"),
+    ("SGD", {"learning_rate": True}, "learning_rate"),
+    ("SGD", {"learning_rate": None}, "learning_rate"),
+    ("SGD", {"learning_rate": [0.1]}, "learning_rate"),
+    ("SGD", {"momentum": 1.5}, r"SGD: momentum.*\[0, 1\], got 1.5"),
+    ("SGD", {"nesterov": 1}, "nesterov: expected True or False"),
+    ("RMSprop", {"rho": -0.1}, r"RMSprop: rho.*\[0, 1\]"),
+    ("RMSprop", {"epsilon": -1}, "RMSprop: epsilon"),
+    ("Adam", {"beta_1": 1.0}, r"Adam: beta_1.*\[0, 1\), got 1.0"),
+    ("Adam", {"beta_2": 1.5}, "Adam: beta_2"),
+    ("Adam", {"epsilon": -1e-7}, "Adam: epsilon"),
+    ("AdamW", {"weight_decay": None}, "AdamW: weight_decay"),
+    ("AdamW", {"weight_decay": -1}, "AdamW: weight_decay"),
+    ("Adagrad", {"initial_accumulator_value": -1}, "initial_accumulator_value"),
+    ("Adadelta", {"rho": 2}, "Adadelta: rho"),
+    ("Lion", {"beta_1": 0}, r"Lion: beta_1.*\(0, 1\], got 0"),
+    ("Ftrl", {"learning_rate_power": 0.5}, r"Ftrl: learning_rate_power.*\(-inf, 0\]"),
+    ("Ftrl", {"l1_regularization_strength": -1}, "l1_regularization_strength"),
+    ("Adam", {"clipnorm": 0}, r"Adam: clipnorm.*\(0, inf\), got 0"),
+    ("Adam", {"clipvalue": -1}, "Adam: clipvalue"),
+    ("Adam", {"global_clipnorm": "1"}, "Adam: global_clipnorm"),
+    (
+        "Adam",
+        {"clipnorm": 1.0, "clipvalue": 1.0},
+        "only one of.*clipvalue and clipnorm",
+    ),
+    ("Adam", {"lr": 0.1}, "Adam: unknown argument 'lr'; did you mean learning_rate"),
+    ("Adam", {"beta1": 0.1}, "Adam: unknown argument 'beta1'"),
+    ("Adam", {"use_ema": True}, "Adam: use_ema is not supported"),
+    ("Adam", {"gradient_accumulation_steps": 4}, "is not supported"),
+]
+
+
+@pytest.mark.parametrize(("name", "options", "words"), BAD)
+def test_bad_option(name, options, words):
+    with pytest.raises(ValueError, match=words):
+        getattr(optimizers, name)(**options)
+
+
+def test_keywords_of_keras_at_their_defaults():
+    optimizers.Adam(
+        use_ema=False,
+        ema_momentum=0.99,
+        ema_overwrite_frequency=None,
+        loss_scale_factor=None,
+        gradient_accumulation_steps=None,
+        name="mine",
+    )
+
+
+def test_decay_is_ignored_with_a_warning():
+    with pytest.warns(UserWarning, match="SGD: decay is ignored") as caught:
+        optimizers.SGD(0.1, decay=1e-6)
+    assert caught[0].filename == __file__
+
+
+RATES = [1, 0, 0.25, np.float32(0.25), np.float64(0.25), np.int64(2), np.array(0.25)]
+
+
+@pytest.mark.parametrize("rate", RATES, ids=repr)
+def test_rate_of_any_number_type(rate):
+    optimizer = optimizers.SGD(learning_rate=rate)
+    assert float(optimizer.learning_rate) == float(rate)
+    np.testing.assert_array_equal(optimizer.rates(0, 5), [float(rate)])
+
+
+def test_rate_can_be_read_and_set_in_every_way():
+    optimizer = optimizers.Adam()
+    assert optimizer.learning_rate == 0.001
+    assert optimizer.learning_rate.numpy() == np.float64(0.001)
+    assert f"{optimizer.learning_rate:.4f}" == "0.0010"
+    optimizer.learning_rate = 0.5
+    assert optimizer.rates(7, 3).tolist() == [0.5]
+    optimizer.learning_rate.assign(0.25)
+    assert optimizer.learning_rate == 0.25
+    optimizer.learning_rate = optimizer.learning_rate * 2
+    assert optimizer.learning_rate == 0.5
+    with pytest.raises(ValueError, match="learning_rate"):
+        optimizer.learning_rate = -1.0
+    assert optimizer.learning_rate == 0.5
+    assert pickle.loads(pickle.dumps(optimizer.learning_rate)) == 0.5
+
+
+def test_rate_of_a_schedule_follows_the_steps():
+    optimizer = optimizers.SGD(schedules.ExponentialDecay(1.0, 2, 0.25))
+    assert optimizer.learning_rate == 1.0
+    optimizer.iterations = 4
+    assert optimizer.learning_rate == 0.0625
+    with pytest.raises(TypeError, match="ruled by a ExponentialDecay.*0.1"):
+        optimizer.learning_rate = 0.1
+    optimizer.learning_rate = schedules.ExponentialDecay(2.0, 2, 0.25)
+    assert optimizer.rates(0, 2).tolist() == [2.0, 1.0]
+
+
+def test_rate_of_a_function_sees_the_step():
+    optimizer = optimizers.SGD(lambda: 1.0 / (1.0 + optimizer.iterations))
+    optimizer.iterations = 1
+    assert optimizer.learning_rate == 0.5
+    np.testing.assert_array_equal(optimizer.rates(3, 2), [0.25, 0.2])
+    assert optimizer.iterations == 1
+    wrong = optimizers.SGD(lambda: -1.0)
+    with pytest.raises(ValueError, match=r"SGD: learning_rate\(\).*got -1.0"):
+        wrong.rates(0, 1)
+
+
+# Keras 3.15.1's schedules at steps 0 to 30; its numbers are float32.
+STEPS = np.array([0, 1, 3, 4, 5, 7, 8, 10, 11, 12, 13, 20, 25, 30])
+
+
+def cosine(x):
+    return 0.5 * (1 + math.cos(math.pi * min(x, 1.0)))
+
+
+FORMULAS = [
+    (
+        schedules.ExponentialDecay(0.1, 10, 0.5),
+        lambda s: 0.1 * 0.5 ** (s / 10),
+    ),
+    (
+        schedules.ExponentialDecay(0.1, 10, 0.5, staircase=True),
+        lambda s: 0.1 * 0.5 ** (s // 10),
+    ),
+    (
+        schedules.InverseTimeDecay(0.1, 10, 0.5),
+        lambda s: 0.1 / (1 + 0.5 * s / 10),
+    ),
+    (
+        schedules.InverseTimeDecay(0.1, 10, 0.5, staircase=True),
+        lambda s: 0.1 / (1 + 0.5 * (s // 10)),
+    ),
+    (
+        schedules.PiecewiseConstantDecay([3, 7], [1.0, 0.5, 0.1]),
+        lambda s: 1.0 if s <= 3 else 0.5 if s <= 7 else 0.1,
+    ),
+    (
+        schedules.PolynomialDecay(0.1, 10, 0.01, power=2.0),
+        lambda s: 0.09 * (1 - min(s, 10) / 10) ** 2 + 0.01,
+    ),
+    (
+        schedules.PolynomialDecay(0.1, 10, 0.01, power=2.0, cycle=True),
+        lambda s: 0.09 * (1 - s / (10 * max(1, math.ceil(s / 10)))) ** 2 + 0.01,
+    ),
+    (
+        schedules.CosineDecay(0.1, 10, alpha=0.1),
+        lambda s: 0.1 * (0.9 * cosine(s / 10) + 0.1),
+    ),
+    (
+        schedules.CosineDecay(0.01, 10, warmup_target=0.1, warmup_steps=5),
+        lambda s: 0.01 + 0.09 * s / 5 if s < 5 else 0.1 * cosine((s - 5) / 10),
+    ),
+]
+
+
+@pytest.mark.parametrize(("schedule", "formula"), FORMULAS)
+def test_schedule_formula(schedule, formula):
+    expected = [formula(int(s)) for s in STEPS]
+    # Powers and cosines of NumPy and of libm differ by an ulp or two.
+    np.testing.assert_allclose(schedule(STEPS), expected, rtol=1e-14, atol=1e-17)
+
+
+# What Keras 3.15.1 printed for CosineDecayRestarts(0.1, 4, t_mul=2.0, m_mul=0.5,
+# alpha=0.1): 4 steps, then 8, then 16. Keras computes in float32, hence rtol.
+RESTARTS = [
+    *(0.1, 0.08681981, 0.0231802, 0.055, 0.05328729, 0.04111038, 0.0325),
+    *(0.0165901, 0.01171271, 0.0325, 0.03228384, 0.02125, 0.01189597, 0.02114192),
+]
+
+
+def test_cosine_restarts():
+    schedule = schedules.CosineDecayRestarts(0.1, 4, t_mul=2.0, m_mul=0.5, alpha=0.1)
+    np.testing.assert_allclose(schedule(STEPS), RESTARTS, rtol=1e-6)
+    even = schedules.CosineDecayRestarts(0.1, 4, t_mul=1.0)
+    np.testing.assert_allclose(even(STEPS), [0.1 * cosine(s % 4 / 4) for s in STEPS])
+
+
+@pytest.mark.parametrize(("first", "grow"), [(1, 1.1), (3, 1.5), (7, 3.0), (10, 2.0)])
+def test_cosine_restarts_start_on_time(first, grow):
+    schedule = schedules.CosineDecayRestarts(1.0, first, t_mul=grow, m_mul=1.0)
+    start, length = 0.0, float(first)
+    for _ in range(12):
+        assert schedule(start) == pytest.approx(1.0, abs=1e-9)
+        assert schedule(start + 0.999 * length) < 0.01
+        start, length = start + length, length * grow
+
+
+ALL_SCHEDULES = [f for f, _ in FORMULAS] + [schedules.CosineDecayRestarts(0.1, 4)]
+
+
+@pytest.mark.parametrize("schedule", ALL_SCHEDULES, ids=lambda s: s.name)
+def test_schedule_does_not_depend_on_where_calls_end(schedule):
+    whole = schedule.rates(0, 1000)
+    parts = [schedule.rates(i, 7) for i in range(0, 994, 7)]
+    assert np.concatenate(parts).tobytes() == whole[:994].tobytes()
+    assert [schedule(i) for i in range(1000)] == whole.tolist()
+    assert isinstance(schedule(3), float)
+
+
+@pytest.mark.parametrize("schedule", ALL_SCHEDULES, ids=lambda s: s.name)
+def test_schedule_round_trip(schedule):
+    other = schedules.deserialize(schedules.serialize(schedule))
+    assert type(other) is type(schedule)
+    assert other.get_config() == schedule.get_config()
+    assert other.rates(0, 50).tolist() == schedule.rates(0, 50).tolist()
+
+
+def test_schedule_of_a_user():
+    class Warm(schedules.LearningRateSchedule):
+        def __call__(self, step):
+            return 0.1 * (step + 1)
+
+    np.testing.assert_allclose(optimizers.SGD(Warm()).rates(2, 2), [0.3, 0.4])
+    with pytest.raises(NotImplementedError, match="define __call__"):
+        schedules.LearningRateSchedule()(0)
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: schedules.ExponentialDecay(0.1, 0, 0.5), r"decay_steps.*\(0, inf\)"),
+        (lambda: schedules.ExponentialDecay(-0.1, 1, 0.5), "initial_learning_rate"),
+        (lambda: schedules.ExponentialDecay(0.1, 1, 0.5, 1), "staircase"),
+        (lambda: schedules.PiecewiseConstantDecay([1], [1.0]), "one more value"),
+        (lambda: schedules.PiecewiseConstantDecay([2, 1], [1, 1, 1]), "rising order"),
+        (lambda: schedules.PolynomialDecay(0.1, -1), "decay_steps"),
+        (lambda: schedules.CosineDecay(0.1, 10, warmup_steps=-1), "warmup_steps"),
+        (lambda: schedules.CosineDecayRestarts(0.1, 10, t_mul=0.5), "t_mul"),
+        (
+            lambda: schedules.deserialize({"class_name": "Exp"}),
+            "learning rate schedule",
+        ),
+    ],
+)
+def test_bad_schedule(make, words):
+    with pytest.raises(ValueError, match=words):
+        make()
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_configuration_round_trip(cls):
+    optimizer = cls(learning_rate=0.25, clipnorm=1.5, weight_decay=0.125, name="mine")
+    for other in (
+        optimizers.deserialize(optimizers.serialize(optimizer)),
+        cls.from_config(optimizer.get_config()),
+        copy.deepcopy(optimizer),
+        pickle.loads(pickle.dumps(optimizer)),
+    ):
+        assert type(other) is cls
+        assert other.get_config() == optimizer.get_config()
+        assert other.spec() == optimizer.spec()
+        assert other.learning_rate == 0.25
+        assert other.name == "mine"
+
+
+def test_configuration_with_a_schedule():
+    optimizer = optimizers.Adam(schedules.CosineDecay(0.1, 10))
+    other = optimizers.deserialize(optimizers.serialize(optimizer))
+    assert other.rates(0, 12).tolist() == optimizer.rates(0, 12).tolist()
+
+
+def test_reset():
+    optimizer = optimizers.Adam()
+    optimizer.iterations = 3
+    optimizer.slots, optimizer.scalar = [np.ones(4)], np.zeros(2)
+    optimizer.reset()
+    assert (optimizer.iterations, optimizer.slots) == (0, [])
+    assert optimizer.scalar.tolist() == [1.0, 1.0]
+    with pytest.raises(ValueError, match="iterations"):
+        optimizer.iterations = -1
+
+
+def line_model(optimizer):
+    """One weight of 1 and one row, so the gradient is 2 (w - 3)."""
+    layer = pynn.layers.Dense(1, use_bias=False, kernel_initializer="ones")
+    model = pynn.Sequential([pynn.Input((1,)), layer])
+    model.compile(optimizer, "mse")
+    return model
+
+
+def test_training_uses_the_rate_of_each_step():
+    schedule = schedules.PiecewiseConstantDecay([0, 1], [0.5, 0.125, 0.0])
+    model = line_model(optimizers.SGD(schedule))
+    model.fit([[1.0]], [[3.0]], epochs=2, verbose=0)
+    # 1 -> 3 with rate 1/2; nothing is left to learn afterwards, so start again.
+    assert model.get_weights()[0] == 3.0
+    model.set_weights([np.array([[1.0]])])
+    model.fit([[1.0]], [[3.0]], epochs=1, verbose=0)
+    assert model.get_weights()[0] == 1.0
+    assert model.optimizer.iterations == 3
+    slow = line_model(optimizers.SGD(schedules.ExponentialDecay(0.25, 1, 0.5)))
+    slow.fit([[1.0]], [[3.0]], epochs=3, verbose=0)
+    weight = 1.0
+    for rate in (0.25, 0.125, 0.0625):
+        weight -= rate * 2 * (weight - 3.0)
+    assert slow.get_weights()[0] == weight
+
+
+def test_assigning_the_rate_between_fits_counts():
+    model = line_model(optimizers.SGD(0.5))
+    model.optimizer.learning_rate = 0.0
+    model.fit([[1.0]], [[3.0]], verbose=0)
+    assert model.get_weights()[0] == 1.0
+    model.optimizer.learning_rate.assign(0.5)
+    model.fit([[1.0]], [[3.0]], verbose=0)
+    assert model.get_weights()[0] == 3.0
+
+
+def test_no_optimizer_warns():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for cls in CLASSES:
+            cls()
