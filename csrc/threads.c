@@ -66,8 +66,16 @@ void pynn_team_barrier(int32_t size)
 #else
 
 #include <pthread.h>
+#include <time.h>
 
-#define SPINS 4000 /* pauses before sleeping: some 50 to 100 microseconds */
+#define SPIN_NANOSECONDS 30000 /* about what it costs to sleep and be woken */
+
+static int64_t nanoseconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
 
 static inline void pause_cpu(void)
 {
@@ -121,11 +129,16 @@ static void gate_open(struct gate *gate)
 
 static void gate_wait(struct gate *gate, unsigned seen)
 {
-    for (int i = 0; i < SPINS; i++) {
-        if (atomic_load_explicit(&gate->value, memory_order_acquire) != seen)
-            return;
-        pause_cpu();
-    }
+    int64_t end = 0; /* of spinning; the clock is read only when the wait is not short */
+    do {
+        for (int i = 0; i < 32; i++) {
+            if (atomic_load_explicit(&gate->value, memory_order_acquire) != seen)
+                return;
+            pause_cpu();
+        }
+        if (end == 0)
+            end = nanoseconds() + SPIN_NANOSECONDS;
+    } while (nanoseconds() < end);
     pthread_mutex_lock(&gate->mutex);
     atomic_fetch_add(&gate->sleepers, 1);
     while (atomic_load(&gate->value) == seen)
