@@ -12,7 +12,8 @@
 typedef long double wide;
 
 static const wide ROOT_HALF = 0.707106781186547524400844362104849039L;
-static const wide DENSITY = 0.398942280401432677939946059934381868L; /* 1 / sqrt(2 pi) */
+/* 1 / sqrt(2 pi) */
+static const wide DENSITY = 0.398942280401432677939946059934381868L;
 static const wide SELU_SCALE = 1.0507009873554805L, SELU_ALPHA = 1.6732632423543772L;
 
 static wide logistic(wide x) { return 1 / (1 + expl(-x)); }
@@ -21,6 +22,7 @@ static wide soft(wide x) { return fmaxl(x, 0) + log1pl(expl(-fabsl(x))); }
 static wide cubic(wide x, wide c) { return 4 * DENSITY * (x + c * x * x * x); }
 
 /* The definitions: value f(c, x) and slope f'(c, x) at finite x. */
+/* clang-format off */
 #define DEFINE(name, value, slope)                                                   \
     static wide name##_f(const double *c, wide x) { return (void)c, (value); }       \
     static wide name##_d(const double *c, wide x) { return (void)c, (void)x, (slope); }
@@ -46,6 +48,7 @@ DEFINE(gelu_tanh, x * logistic(cubic(x, 0.044715L)),
 DEFINE(exponential, expl(x), expl(x))
 DEFINE(mish, x * tanhl(soft(x)),
        tanhl(soft(x)) + x * logistic(x) / coshl(soft(x)) / coshl(soft(x)))
+/* clang-format on */
 
 static const struct activation {
     const char *name;
@@ -59,10 +62,11 @@ static const struct activation {
     [PYNN_ACT_RELU] = {NAMED(relu), {0}, 0, INFINITY, 0, 1},
     [PYNN_ACT_LEAKY_RELU] = {NAMED(leaky_relu), {0.25}, -INFINITY, INFINITY, 0.25, 1},
     [PYNN_ACT_RELU6] = {NAMED(relu6), {0}, 0, 6, 0, 0},
-    [PYNN_ACT_GENERAL_RELU] = {NAMED(general_relu), {0.125, 8, 1}, -INFINITY, 8, 0.125, 0},
+    [PYNN_ACT_GENERAL_RELU] =
+        {NAMED(general_relu), {0.125, 8, 1}, -INFINITY, 8, 0.125, 0},
     [PYNN_ACT_ELU] = {NAMED(elu), {1.5}, -1.5, INFINITY, 0, 1},
-    [PYNN_ACT_SELU] = {NAMED(selu), {0}, -1.7580993408473766, INFINITY, 0,
-                       1.0507009873554805},
+    [PYNN_ACT_SELU] =
+        {NAMED(selu), {0}, -1.7580993408473766, INFINITY, 0, 1.0507009873554805},
     [PYNN_ACT_SIGMOID] = {NAMED(sigmoid), {0}, 0, 1, 0, 0},
     [PYNN_ACT_HARD_SIGMOID] = {NAMED(hard_sigmoid), {0}, 0, 1, 0, 0},
     [PYNN_ACT_TANH] = {NAMED(tanh), {0}, -1, 1, 0, 0},
@@ -145,7 +149,7 @@ static int check(const struct pynn_kernels *kernels, int row)
     static double x[COUNT], y[COUNT], dy[COUNT], dx[COUNT], other[COUNT];
     const struct activation *a = &activations[row];
     size_t esize = kernels->esize, bytes = COUNT * esize;
-    int kind = row < PYNN_ACT_COUNT ? row
+    int kind = row < PYNN_ACT_COUNT    ? row
                : row == PYNN_ACT_COUNT ? PYNN_ACT_LEAKY_RELU
                                        : PYNN_ACT_GENERAL_RELU;
     for (int i = 0; i < COUNT; i++) {

@@ -5,21 +5,22 @@
 
 #include "kernels/simd.h"
 
-#pragma GCC diagnostic ignored "-Wunused-function" /* math.inc has more than is probed */
+/* math.inc has more than is probed */
+#pragma GCC diagnostic ignored "-Wunused-function"
 
 #define PYNN_REAL_F32
 #include "kernels/real.h"
+
 #include "math_probe.inc"
+
 #include "kernels/real_end.h"
 
 #define PYNN_REAL_F64
 #include "kernels/real.h"
+
 #include "math_probe.inc"
+
 #include "kernels/real_end.h"
 
-#define ROW(T)                                                                       \
-    {                                                                                \
-        probe_expm1_##T, probe_log1p_##T, probe_softplus_##T, probe_erf_##T,         \
-            probe_exp_negative_##T                                                   \
-    }
+#define ROW(T) {probe_expm1_##T, probe_log1p_##T, probe_softplus_##T, probe_erf_##T}
 const struct math_probe PROBE_TABLE[2] = {ROW(f32), ROW(f64)};

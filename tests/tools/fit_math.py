@@ -2,8 +2,9 @@
 """Fit the polynomials of csrc/kernels/math.inc and print them as C tables.
 
 Needs mpmath. Every table is a weighted minimax polynomial found by the Remez exchange
-on a dense Chebyshev grid. Coefficients are then rounded to the element type, in
-float32 also moved by single ulps while that lowers the largest error. Run: ``python tests/tools/fit_math.py [name ...]``.
+on a dense Chebyshev grid. Coefficients are then rounded to the element type, in float32
+also moved by single ulps while that lowers the largest error.
+Run: ``python tests/tools/fit_math.py [name_type ...]``, for example ``exp_f32``.
 """
 
 import sys
