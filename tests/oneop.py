@@ -156,13 +156,15 @@ def predict(case, real):
 
 
 def evaluate(case, real):
-    """The loss or score of each row alone, from an inference plan."""
+    """The loss or score of each row, from an inference plan: alone and all at once."""
     plan = make_plan(case, real, 0)
     params, x = flat_params(case, real), case.x.astype(real.type)
-    sums = np.zeros((case.rows, plan.n_sums))
+    alone = np.zeros((case.rows, plan.n_sums))
     for row in range(case.rows):
-        plan.evaluate(params, x, case.target, case.weight, row, 1, sums[row])
-    return sums[:, -1]
+        plan.evaluate(params, x, case.target, case.weight, row, 1, alone[row])
+    sums, values = np.zeros(plan.n_sums), np.zeros((plan.n_sums, case.rows))
+    plan.evaluate(params, x, case.target, case.weight, 0, case.rows, sums, values)
+    return alone[:, -1], values[-1]
 
 
 def seeded(*key):

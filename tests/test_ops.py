@@ -277,6 +277,8 @@ def test_losses_row_by_row(isa, dtype):
         for case in family("loss", real):
             value, _ = oracle_loss(case)
             limit = loss_limit(case, real, value)
-            assert_within(evaluate(case, real), value, limit, f"{isa} {dtype} {case}")
+            alone, together = evaluate(case, real)
+            assert_within(alone, value, limit, f"{isa} {dtype} {case}")
+            assert_same_bits(alone, together, str(case))
     finally:
         _core.isa_select(before)
