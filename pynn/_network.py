@@ -209,7 +209,8 @@ class Network:
         if owner() is not self or (known is None and not fits):
             raise ValueError("this optimizer belongs to another model: make a new one")
         initial = optimizer_state(optimizer.spec())
-        if len(optimizer.slots) != len(initial) or (known and known != layout):
+        stays = fits and known in (None, layout)
+        if len(optimizer.slots) != len(initial) or not stays:
             old, optimizer.slots = optimizer.slots, []
             for i, value in enumerate(initial):
                 vector = aligned(length, self.dtype, value)

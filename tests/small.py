@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A small compiled classifier (4 -> 8 -> 3) with good data, and what must not change."""
+"""A small compiled classifier (4 -> 8 -> 3), good data, and what must not change."""
 
 import re
 

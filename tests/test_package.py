@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What `import pynn` gives and costs."""
+
+import subprocess
+import sys
+
+NAMES = """
+import sys
+import pynn as keras
+heavy = {"sklearn", "scipy", "pandas", "matplotlib", "h5py", "safetensors", "tqdm"}
+assert not heavy & set(sys.modules)
+import pynn.keras.layers
+from pynn import keras as again, layers
+from pynn.keras.layers import Dense
+from pynn.keras.optimizers.schedules import ExponentialDecay
+from pynn.optimizers import schedules
+import pynn as tf
+assert again is keras is tf.keras is sys.modules["pynn"] is sys.modules["pynn.keras"]
+assert Dense is keras.layers.Dense is tf.keras.layers.Dense is layers.Dense
+assert ExponentialDecay is schedules.ExponentialDecay
+assert keras.layers.__spec__.name == "pynn.layers" == keras.layers.__name__
+for name in keras.__all__:
+    assert getattr(keras, name) is not None, name
+assert set(keras.__all__) <= set(dir(keras))
+assert keras.__version__.count(".") == 2
+try:
+    keras.nonsense
+except AttributeError as error:
+    assert "nonsense" in str(error)
+else:
+    raise AssertionError
+keras.show_config()
+"""
+
+
+def test_names_of_the_package():
+    """In a process of its own, where nothing is loaded yet."""
+    done = subprocess.run(
+        [sys.executable, "-c", NAMES], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "instruction set" in done.stdout
+
+
+COST = """
+import time
+import numpy
+start = time.perf_counter()
+import pynn
+print(time.perf_counter() - start)
+"""
+
+
+def test_import_is_cheap():
+    """The best of five fresh processes; 30 ms over NumPy is the promise."""
+    times = [
+        float(subprocess.check_output([sys.executable, "-c", COST])) for _ in range(5)
+    ]
+    assert min(times) < 0.03
+
+
+WITHOUT_CORE = """
+import sys
+sys.modules["pynn._core"] = None
+try:
+    import pynn
+except ImportError as error:
+    print(error)
+"""
+
+
+def test_a_missing_core_is_explained():
+    out = subprocess.check_output([sys.executable, "-c", WITHOUT_CORE], text=True)
+    assert "pip install -e ." in out
