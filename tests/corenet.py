@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A small network twice: as records for the core and as layers of the oracle.
 
-A network is described by a list of ``("dense", kernel, bias)``,
+A network is described by a list of ``("dense", kernel, bias)`` (a third argument:
+whether it is frozen),
 ``("activation", name, *parameters)``, ``("softmax",)`` and ``("dropout", rate, seed)``.
 """
 
 import numpy as np
-from oneop import ACTIVATIONS, BIAS, LOSSES, OPS, padded
+from oneop import ACTIVATIONS, BIAS, FROZEN, LOSSES, OPS, padded
 from oracle import layers, philox
 
 import pynn
@@ -84,16 +85,16 @@ class CoreNet:
             ops.append((OPS[kind], select, at, to, self.target, 0, -1, 0, (0.0,) * 4))
         return ops
 
-    def _dense(self, values, kernel, bias):
+    def _dense(self, values, kernel, bias, frozen=False):
         n = kernel.shape[1]
         pad = ((0, 0), (0, padded(n) - n))
         offset = sum(v.size for v in values)
         parts = [kernel] if bias is None else [kernel, bias[None]]
-        flags = 0 if bias is None else BIAS
+        flags = (0 if bias is None else BIAS) | (FROZEN if frozen else 0)
         self._op("dense", width=n, flags=flags, params=offset)
         for part in parts:
             flat = np.pad(part, pad).ravel()
-            self.runs.append((offset, flat.size))
+            self.runs.extend([] if frozen else [(offset, flat.size)])
             values.append(flat)
             offset += flat.size
 
@@ -192,7 +193,7 @@ def oracle_layers(description, batch, steps):
     made, width = [], None
     for kind, *arguments in description:
         if kind == "dense":
-            made.append(layers.Dense(*arguments))
+            made.append(layers.Dense(*arguments[:2]))
             width = arguments[0].shape[1]
         elif kind == "activation":
             made.append(layers.Activation(*arguments))

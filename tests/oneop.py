@@ -16,7 +16,7 @@ from oracle import cases, philox, table
 from pynn import _core
 
 PAD = 16
-BIAS = 1  # enum pynn_flag
+BIAS, FROZEN = 1, 2  # enum pynn_flag
 OPS = {name: number for number, name in enumerate(table.names("OP"))}
 ACTIVATIONS = table.names("ACTIVATION")
 LOSSES = table.names("LOSS")

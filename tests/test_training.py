@@ -209,6 +209,33 @@ def test_weights_of_rows():
         np.testing.assert_allclose(got, w, rtol=1e-11, atol=1e-12)
 
 
+@pytest.mark.parametrize("options", [{}, {"global_clipnorm": 0.05}], ids=str)
+@pytest.mark.parametrize("frozen", [(0,), (3,), (0, 3), (3, 5)])
+def test_frozen_layers(frozen, options):
+    """They keep their weights, pass gradients on, and count in no norm."""
+    net, described, x, y = network(F64, dropout=0.0)
+    described = [
+        (*layer, True) if i in frozen else layer for i, layer in enumerate(described)
+    ]
+    loss = "sparse_categorical_crossentropy_logits"
+    net = CoreNet(described, WIDTH, loss, 1, F64, BATCH)
+    net.restart("Adam", options)
+    net.train(x, y)
+    made = oracle_layers(described, BATCH, STEPS)
+    moving = [layer for i, layer in enumerate(made) if i not in frozen]
+    optimizer = oracle_optimizers.Adam(**options)
+    for rows in train.batches(x, y, BATCH):
+        train.gradients(made, loss, *rows)
+        optimizer.step(
+            [w for layer in moving for w in layer.weights],
+            [g for layer in moving for g in layer.grads],
+        )
+    expected = [w for layer in made for w in layer.weights]
+    for got, w in zip(net.weights(), expected, strict=True):
+        np.testing.assert_allclose(got, w, rtol=1e-11, atol=1e-12)
+    assert net.params.tobytes() != net.start.tobytes()
+
+
 def test_bad_step_is_reported():
     net, x, y = fresh("SGD")
     broken = x.copy()
