@@ -123,19 +123,7 @@ class CoreNet:
         self.order = np.zeros(0, np.int64)
         self.sums = np.zeros((1, self.plan.n_sums))
 
-    def train(
-        self,
-        x,
-        y,
-        *,
-        epochs=1,
-        steps=0,
-        shuffle=False,
-        seed=0,
-        weight=None,
-        rates=None,
-        grads=True,
-    ):
+    def train(self, x, y, *, epochs=1, steps=0, weight=None, rates=None, **shuffling):
         """Go on training; return (epochs done, steps done, first bad step)."""
         if len(self.order) != len(x):
             self.order = np.zeros(len(x), np.int64)
@@ -150,20 +138,19 @@ class CoreNet:
             epochs=epochs,
             max_steps=steps,
             max_seconds=0.0,
-            shuffle=shuffle,
-            seed=seed,
             optimizer=self.spec,
             runs=self.runs,
             rates=self.optimizer.rates(0, 1) if rates is None else rates,
             params=self.params,
-            grads=np.zeros_like(self.params) if grads else None,
+            grads=np.zeros_like(self.params),
             slots=self.state,
             scalar=self.scalar,
             iteration=self.iteration,
-            order=self.order if shuffle else None,
+            order=self.order,
             epoch=self.epoch,
             position=self.position,
             sums=self.sums,
+            **{"shuffle": False, "seed": 0, **shuffling},
         )
         *counts, self.iteration, self.epoch, self.position = done
         return tuple(counts)
