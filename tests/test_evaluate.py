@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""evaluate and the batch calls: values against the oracle, weights, metrics."""
+
+import numpy as np
+import pytest
+from fitting import ROWS, data, net
+from oracle.losses import LOSSES
+
+import pynn
+from pynn import layers, metrics
+
+
+@pytest.mark.parametrize("batch", [1, 7, 32, 1000])
+def test_evaluate(batch, rng):
+    x, y = data(rng, "one hot")
+    model = net()
+    model.compile("sgd", "categorical_crossentropy", metrics=["accuracy", "mse"])
+    found = model.evaluate(x, y, batch, verbose=0)
+    out = model.predict(x, verbose=0)
+    expected = [
+        LOSSES[name](y, out)[0].mean()
+        for name in ("categorical_crossentropy", "categorical_accuracy")
+    ] + [((out - y) ** 2).mean()]
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    named = model.evaluate(x, y, verbose=0, return_dict=True)
+    assert named == dict(zip(["loss", "accuracy", "mse"], found, strict=True))
+    assert model.metrics_names == ["loss", "accuracy", "mse"]
+
+
+def test_evaluate_without_metrics_is_a_number(rng):
+    x, y = data(rng, "values")
+    model = net(None)
+    model.compile("sgd", "mse")
+    loss = model.evaluate(x, y, verbose=0)
+    assert type(loss) is float
+    np.testing.assert_allclose(loss, ((model(x) - y) ** 2).mean(), rtol=1e-12)
+    assert model.evaluate(x, y, verbose=0, return_dict=True) == {"loss": loss}
+
+
+def test_evaluate_weighs_the_loss_only(rng):
+    x, y = data(rng)
+    weight = rng.random(ROWS)
+    model = net()
+    model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    loss, accuracy = model.evaluate(x, y, sample_weight=weight[:, None], verbose=0)
+    out = model.predict(x, verbose=0)
+    rows = -np.log(out[np.arange(ROWS), y])
+    np.testing.assert_allclose(loss, (weight * rows).sum() / ROWS, rtol=1e-9)
+    np.testing.assert_allclose(accuracy, (out.argmax(1) == y).mean(), rtol=1e-12)
+
+
+def test_metrics_that_python_computes_see_every_step(rng):
+    """They see the rows that the core's own metric of that meaning sees, at their time."""
+    x, y = data(rng)
+    accuracy = metrics.MeanMetricWrapper(
+        lambda t, p: (p.argmax(axis=-1) == t).astype(float), name="mine"
+    )
+    weight = rng.random(ROWS)
+    pynn.utils.set_random_seed(1)
+    model = net(dropout=0.5, seed=None)
+    model.compile(
+        "adam",
+        "sparse_categorical_crossentropy",
+        metrics=["accuracy", accuracy],
+        weighted_metrics=[metrics.SparseCategoricalAccuracy("heavy")],
+    )
+    history = model.fit(
+        x, y, 16, 3, verbose=0, validation_data=(x, y, weight), sample_weight=weight
+    ).history
+    for prefix in ("", "val_"):
+        np.testing.assert_allclose(
+            history[f"{prefix}mine"], history[f"{prefix}accuracy"], rtol=1e-12
+        )
+    right = model.predict(x, verbose=0).argmax(axis=1) == y
+    heavy = (weight * right).sum() / weight.sum()
+    np.testing.assert_allclose(history["val_heavy"][-1], heavy, rtol=1e-12)
+    pynn.utils.set_random_seed(1)
+    plain = net(dropout=0.5, seed=None)
+    plain.compile("adam", "sparse_categorical_crossentropy")
+    plain.fit(x, y, 16, 3, verbose=0, sample_weight=weight)
+    for a, b in zip(plain.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_train_on_batch(rng):
+    """Steps as in fit; values gathered since the last reset."""
+    x, y = data(rng)
+    pynn.utils.set_random_seed(1)
+    model, other = net(), net()
+    other.set_weights(model.get_weights())
+    for m in (model, other):
+        m.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    history = other.fit(x, y, 16, shuffle=False, verbose=0).history
+    for start in range(0, ROWS, 16):
+        found = model.train_on_batch(x[start : start + 16], y[start : start + 16])
+    np.testing.assert_allclose(
+        found, [history["loss"][0], history["accuracy"][0]], rtol=1e-12
+    )
+    for a, b in zip(model.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    model.reset_metrics()
+    tested = model.test_on_batch(x, y, return_dict=True)
+    assert list(tested) == ["loss", "accuracy"]
+    assert list(tested.values()) == other.evaluate(x, y, verbose=0)
+    assert model.optimizer.iterations == 3
+
+
+def test_rank_three(rng):
+    """Dense along the last axis, and losses over all positions."""
+    x, y = rng.normal(size=(10, 4, 5)), rng.integers(0, 3, (10, 4))
+    model = pynn.Sequential([pynn.Input((4, 5)), layers.Dense(3, "softmax")])
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    out = model.predict(x, verbose=0)
+    loss, accuracy = model.evaluate(x, y, verbose=0)
+    chosen = np.take_along_axis(out, y[..., None], axis=2)
+    np.testing.assert_allclose(loss, -np.log(chosen).mean(), rtol=1e-5)
+    np.testing.assert_allclose(accuracy, (out.argmax(2) == y).mean(), rtol=1e-6)
+    assert model.fit(x, y, epochs=60, verbose=0).history["loss"][-1] < loss
