@@ -145,8 +145,7 @@ class ProgbarLogger(Callback):
         self._live = _is_live()
         self._prefix = ""
         self._width = 0
-        self._start = time.perf_counter()
-        self._drawn = 0.0
+        self._start = self._drawn = time.perf_counter()
 
     def _end(self, logs: Logs | None) -> None:
         now = time.perf_counter()
