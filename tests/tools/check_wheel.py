@@ -19,7 +19,7 @@ NEEDED = {
     "pynn/py.typed",
     "pynn/datasets/digits.bin",
 }
-SOURCE = {".c", ".h", ".inc", ".pyx", ".pxd"}
+SOURCE = {".c", ".h", ".inc", ".pyx", ".pxd", ".pxi"}
 SYSTEM = ("libc.so", "libm.so", "libpthread.so", "ld-linux")
 
 
