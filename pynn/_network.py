@@ -66,6 +66,7 @@ class Network:
         memory: Memory | None = None,
     ) -> None:
         self.root, self.dtype, self.element = root, dtype, np.dtype(dtype)
+        self._me = ref(self)
         self.reseed()
         if memory is not None:
             self.seed, self.epoch, self._forwards = memory
@@ -91,6 +92,7 @@ class Network:
         self._flops: float | None = None
         self._plans: dict[object, Plan] = {}
         self._grads: Array | None = None
+        self._layout = [(block, block.offset) for block in self.root.blocks]
 
     def reseed(self) -> None:
         """Draw a new seed for shuffling and dropout, and count epochs from 0."""
@@ -153,7 +155,7 @@ class Network:
     def plan(self, training: bool, goal: Goal | None, rows: int) -> Plan:
         """Return a plan, kept for the next call; `rows` bounds a training batch."""
         lowered = None if goal is None else tuple(map(goal.loss.lowered, _HEADS))
-        runs = tuple(w.run for w in self.root.trainable_weights) if training else ()
+        runs = self.runs() if training else ()
         key = (training, lowered, goal and goal[1:], runs, rows if training else 0)
         plan = self._plans.pop(key, None)
         if plan is None:
@@ -183,10 +185,9 @@ class Network:
             max_rows=rows,
         )
 
-    def runs(self) -> Array:
-        """Offset and length of each trainable variable, shape (n, 2)."""
-        runs = [w.run for w in self.root.trainable_weights]
-        return np.array(runs, np.int64).reshape(-1, 2)
+    def runs(self) -> tuple[tuple[int, int], ...]:
+        """Offset and length of each trainable variable in the parameter vector."""
+        return tuple([weight.run for weight in self.root.trainable_weights])
 
     def grads(self) -> Array:
         """Scratch as long as the parameter vector."""
@@ -202,28 +203,26 @@ class Network:
         ValueError
             If the optimizer already moves the weights of another model.
         """
-        layout = [(block, block.offset) for block in self.root.blocks]
-        owner, known = _bindings.get(optimizer, (ref(self), None))
-        length = len(self.store.vector)
-        fits = all(len(vector) == length for vector in optimizer.slots)
-        if owner() is not self or (known is None and not fits):
+        owner, known = _bindings.get(optimizer, (self._me, None))
+        length, slots = len(self.store.vector), optimizer.slots
+        fits = all(len(vector) == length for vector in slots)
+        if owner is not self._me or (known is None and not fits):
             raise ValueError("this optimizer belongs to another model: make a new one")
         initial = optimizer_state(optimizer.spec())
-        stays = fits and known in (None, layout)
-        if len(optimizer.slots) != len(initial) or not stays:
-            old, optimizer.slots = optimizer.slots, []
-            for i, value in enumerate(initial):
-                vector = aligned(length, self.dtype, value)
-                for block, offset in known or () if i < len(old) else ():
+        if known is not self._layout or len(slots) != len(initial):
+            optimizer.slots = [aligned(length, self.dtype, value) for value in initial]
+            for old, new in zip(slots, optimizer.slots, strict=False):
+                for block, offset in known or self._layout:
                     here = slice(block.offset, block.offset + block.length)
-                    vector[here] = old[i][offset : offset + block.length]
-                optimizer.slots.append(vector)
-        _bindings[optimizer] = ref(self), layout
+                    new[here] = old[offset : offset + block.length]
+            _bindings[optimizer] = self._me, self._layout
 
 
-_bindings: WeakKeyDictionary[
-    "OptimizerLike", tuple["ref[Network]", list[tuple[Block, int]] | None]
-] = WeakKeyDictionary()
+_Layout = list[tuple[Block, int]]
+_bindings: WeakKeyDictionary["OptimizerLike", tuple["ref[Network]", _Layout | None]]
+_bindings = (
+    WeakKeyDictionary()
+)  # which network an optimizer serves, and where its blocks
 
 
 class OptimizerLike(Protocol):

@@ -57,7 +57,7 @@ class Run:
         network.prepare(optimizer)
         self.plan = network.plan(True, goal, self.batch)
         self.order = np.empty(self.count, np.int64) if self.shuffled else None
-        self._runs = network.runs()
+        self._runs = np.array(network.runs(), np.int64).reshape(-1, 2)
 
     def new_sums(self, epochs: int = 1) -> Array:
         """Return zeros for `advance`, a row for each epoch."""

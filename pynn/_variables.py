@@ -125,6 +125,8 @@ class Variable:
         self.name, self.path, self.shape = name, path, shape
         self.trainable = True
         self._block, self._rows = block, rows
+        start, stop, _ = rows.indices(block.rows)
+        self._start, self._length = start * block.stride, (stop - start) * block.stride
 
     @property
     def value(self) -> Array:
@@ -149,9 +151,7 @@ class Variable:
     @property
     def run(self) -> tuple[int, int]:
         """Offset and length in the flat vector, padding included."""
-        start, stop, _ = self._rows.indices(self._block.rows)
-        stride = self._block.stride
-        return self._block.offset + start * stride, (stop - start) * stride
+        return self._block.offset + self._start, self._length
 
     def numpy(self) -> Array:
         """Return a copy of the weight."""
