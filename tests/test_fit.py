@@ -177,6 +177,22 @@ def test_n_times_one_epoch_is_one_time_n_epochs(rng):
     assert trained(x, y, [6], verbose=0, shuffle=False) != whole
 
 
+def test_a_new_seed_repeats_what_is_random_in_a_used_model(rng):
+    x, y = data(rng)
+    model = net(dtype="float32", dropout=0.3, seed=None)
+    weights = model.get_weights()
+
+    def again(seed):
+        pynn.utils.set_random_seed(seed)
+        model.set_weights(weights)
+        model.compile("adam", "sparse_categorical_crossentropy")
+        return model.fit(x, y, 8, 2, verbose=0).history["loss"]
+
+    first = again(1)
+    assert again(1) == first
+    assert again(2) != first
+
+
 class Seeing(callbacks.Callback):
     """Brings Python between all steps."""
 
