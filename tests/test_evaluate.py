@@ -82,6 +82,18 @@ def test_metrics_that_python_computes_see_every_step(rng):
         np.testing.assert_array_equal(a, b)
 
 
+def test_metrics_are_chosen_once(rng):
+    x, y = data(rng)
+    model = net()
+    model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    assert model.metrics == []
+    model.fit(x, y, verbose=0)
+    (chosen,) = model.metrics
+    assert isinstance(chosen, metrics.SparseCategoricalAccuracy)
+    model.evaluate(x, y[:, None], verbose=0)
+    assert model.metrics[0] is chosen
+
+
 def test_train_on_batch(rng):
     """Steps as in fit; values gathered since the last reset."""
     x, y = data(rng)

@@ -114,7 +114,9 @@ def test_optimizers_end_to_end(ours, theirs, rng):
     assert model.optimizer.iterations == 12
 
 
-def test_schedules_see_the_steps_before_theirs(rng):
+@pytest.mark.parametrize("at_once", [2, 1 << 16])
+def test_schedules_see_the_steps_before_theirs(at_once, rng, monkeypatch):
+    monkeypatch.setattr("pynn._run._MAX_RATES", at_once)
     x, y = data(rng, "values")
     model = net(None)
     slow_net = twin(model, None)
