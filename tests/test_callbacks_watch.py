@@ -149,6 +149,7 @@ def test_early_stopping_of_a_real_fit():
             [1, 1, 0.5, 0.5, 0.25, 0.25],
         ),
         ({"patience": 1, "factor": 0.1, "min_lr": 0.5}, [1] * 4, [1, 1, 0.5, 0.5]),
+        ({"patience": 1, "min_lr": 2.0}, [1] * 4, [1, 1, 1, 1]),
         ({"patience": 1, "factor": 0.5}, [1, 0.99995, 0.5], [1, 1, 0.5]),
         ({"patience": 1, "factor": 0.5, "mode": "max"}, [1, 2, 1], [1, 1, 1]),
     ],

@@ -144,7 +144,7 @@ class EarlyStopping(Monitor):
             if self.is_better(current, self.baseline):
                 self.wait = 0
             return
-        if self.wait >= self.patience and epoch > 0:
+        if self.wait >= self.patience:
             self.stopped_epoch = epoch
             self.model.stop_training = True
 
@@ -212,7 +212,6 @@ class ReduceLROnPlateau(Monitor):
             return
         if self.cooldown_counter > 0:
             self.cooldown_counter -= 1
-            self.wait = 0
         if self.is_better(current, self.best):
             self.best, self.wait = current, 0
         elif self.cooldown_counter == 0:

@@ -367,13 +367,12 @@ class CosineDecayRestarts(_Formula):
     def _growing(self, done: Array) -> tuple[Array, Array]:
         """Period and fraction of it when period i is ``t_mul ** i`` long.
 
-        The logarithm may land on the wrong side of a restart by rounding; the starts of
-        the periods, computed exactly as they are used, then put it right.
+        At a restart the logarithm may land just below a whole number; the start of the
+        next period, computed exactly as it will be used, then puts it right.
         """
         grow = self.t_mul - 1.0
         period = np.floor(np.log1p(done * grow) / math.log(self.t_mul))
         period += (self.t_mul ** (period + 1.0) - 1.0) / grow <= done
-        period -= (self.t_mul**period - 1.0) / grow > done
         start = (self.t_mul**period - 1.0) / grow
         return period, (done - start) / self.t_mul**period
 
