@@ -23,12 +23,13 @@ from pynn._ops import padded
 Array = np.ndarray[Any, np.dtype[Any]]
 
 _ALIGN = 64  # bytes: one cache line, one AVX-512 vector
+_BUILDING = 4  # times the weights: themselves, float64 samples, and their conversion
 
 
 def aligned(length: int, dtype: str, fill: float = 0.0) -> Array:
     """Return a vector of `length` elements that starts on a cache line."""
     size = np.dtype(dtype).itemsize
-    check_memory(length * size, "parameters")
+    check_memory(length * size, "the parameter vector")
     raw = np.empty(length * size + _ALIGN, np.uint8)
     start = -raw.ctypes.data % _ALIGN
     vector = raw[start : start + length * size].view(dtype)
@@ -41,7 +42,7 @@ def check_memory(nbytes: int, what: str) -> None:
     have = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     if nbytes > have:
         raise MemoryError(
-            f"{what} need {nbytes / 2**30:,.1f} GiB,"
+            f"{what} takes {nbytes / 2**30:,.1f} GiB,"
             f" this machine has {have / 2**30:,.1f} GiB"
         )
 
@@ -90,7 +91,8 @@ class Block:
 
     def __init__(self, rows: int, width: int, dtype: str, owner: str) -> None:
         self.rows, self.width, self.stride = rows, width, padded(width)
-        check_memory(self.length * np.dtype(dtype).itemsize, f"weights of {owner}")
+        nbytes = self.length * np.dtype(dtype).itemsize
+        check_memory(_BUILDING * nbytes, f"building the weights of {owner}")
         self.offset = 0
         self.store = Store(dtype)
         self.store.vector = aligned(self.length, dtype)

@@ -6,6 +6,7 @@ float64, integers of all sizes, bool.
 """
 
 import math
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -30,7 +31,8 @@ def numeric(value: Any, where: str) -> Array:
     ValueError
         If `value` is not made of real numbers.
     """
-    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+    masked = sys.modules.get("numpy.ma")  # NumPy loads it when somebody asks for it
+    if masked is not None and masked.is_masked(value):
         raise ValueError(f"{where}: masked values; fill or drop them first")
     try:
         array = np.asarray(value)

@@ -386,8 +386,7 @@ class Trainer(Layer):
             network = self.network_for(x)
         rows = x.shape[0]
         out = np.empty((rows, *network.output_shape), network.element)
-        if rows:
-            network.predict(x, 0, rows, out)
+        network.predict(x, 0, rows, out)
         return out
 
 

@@ -50,7 +50,7 @@ def test_evaluate_weighs_the_loss_only(rng):
 
 
 def test_metrics_that_python_computes_see_every_step(rng):
-    """They see the rows that the core's own metric of that meaning sees, at their time."""
+    """They see the rows that the core's own metric of that meaning sees."""
     x, y = data(rng)
     accuracy = metrics.MeanMetricWrapper(
         lambda t, p: (p.argmax(axis=-1) == t).astype(float), name="mine"
@@ -115,6 +115,7 @@ def test_train_on_batch(rng):
     assert list(tested) == ["loss", "accuracy"]
     assert list(tested.values()) == other.evaluate(x, y, verbose=0)
     assert model.optimizer.iterations == 3
+    assert model.network_for(x).epoch == 0  # no permutation was drawn
 
 
 def test_rank_three(rng):

@@ -142,13 +142,15 @@ def test_stop_within_an_epoch(rng):
 
     def stop(batch, logs):
         model.stop_training = batch == 1
+        seen.append(logs["loss"])
 
+    seen = []
     model.compile("sgd", "sparse_categorical_crossentropy")
     watch = callbacks.LambdaCallback(on_train_batch_end=stop)
     history = model.fit(x, y, 16, 9, 0, [watch])
     assert model.optimizer.iterations == 2
     assert model.network_for(x).epoch == 1  # its permutation is used up
-    assert len(history.history["loss"]) == 1
+    assert history.history["loss"] == [seen[1]]
     model.fit(x, y, 16, 1, 0)
     assert model.optimizer.iterations == 5
 
@@ -169,17 +171,28 @@ def test_a_callback_that_fails_leaves_a_usable_model(rng):
     model.fit(x, y, verbose=0)
 
 
-def test_divergence_is_reported_once(rng):
+@pytest.mark.parametrize("watched", [False, True])
+def test_divergence_is_reported_once(watched, rng):
     x, y = data(rng, "values")
     model = net(None, dtype="float32")
     model.compile(optimizers.SGD(1e6), "mse")
-    with pytest.warns(pynn.DivergenceWarning, match=r"epoch \d.*learning rate") as seen:
-        history = model.fit(x, y, 16, 20, verbose=0).history
-    assert len(seen) == 1
-    assert seen[0].filename == __file__
+    seen = []
+    watch = callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: seen.append(logs["loss"])
+    )
+    calls = {"callbacks": [watch], "validation_data": (x, y)} if watched else {}
+    with pytest.warns(pynn.DivergenceWarning, match=r"learning rate") as caught:
+        history = model.fit(x, y, 16, 20, 0, **calls).history
+    assert len(caught) == 1
+    assert caught[0].filename == __file__
     first = np.flatnonzero(~np.isfinite(history["loss"]))[0]
-    assert f"epoch {first + 1}, step" in str(seen[0].message)
+    message = str(caught[0].message)
+    assert f"epoch {first + 1}, step" in message
     assert len(history["loss"]) == 20
+    if watched:
+        step = np.flatnonzero(~np.isfinite(seen))[0]
+        assert step % 3 > 0
+        assert f"epoch {step // 3 + 1}, step {step % 3 + 1} of 3" in message
 
 
 @pytest.mark.parametrize("verbose", [1, 2, "auto"])
