@@ -4,8 +4,11 @@
  *
  *     test_math ISA [STRIDE [TWIN]]
  *
+ * Links check_activations.c, and for each instruction set of the machine kernels_<isa>.c
+ * and math_probe.c with the same flags.
+ *
  * float32 functions see every STRIDE-th bit pattern (default 257; 1 is exhaustive), those
- * outside the kernel table every 16 STRIDE-th; they are compared with double precision
+ * outside the kernel table every 17 STRIDE-th; they are compared with double precision
  * libm. float64 functions see a fixed random sample and are compared with long double
  * libm. Errors are in units of the spacing of the element type at the exact result, so
  * below the normal numbers in units of the smallest subnormal. TWIN is another
@@ -39,7 +42,7 @@ static double exact_log(double x) { return log(x); }
 static double exact_tanh(double x)
 {
     if (fabs(x) < 0x1p-13)
-        return x - x * x * x / 3;
+        return x * (1 - x * x / 3);
     return fabs(x) > 20 ? copysign(1, x) : tanh(x);
 }
 
@@ -142,25 +145,39 @@ static void note(struct tally *tally, double error, double bound, double at)
     }
 }
 
+static void measure_f32(const struct function *f, const float *x, struct tally *tally)
+{
+    static float y[BLOCK];
+    f->run[0](BLOCK, x, y);
+    for (int i = 0; i < BLOCK; i++) {
+        double exact = f->exact(x[i]);
+        float rounded = (float)exact;
+        if (!memcmp(&rounded, &y[i], sizeof rounded))
+            tally->count++; /* correctly rounded: an error of at most 0.5 */
+        else
+            note(tally, error_f32(y[i], exact), f->bound[0], x[i]);
+    }
+}
+
+/* First both zeros, ones, ends of the subnormal and of the normal numbers, and infinities,
+ * each with its neighbours; then every stride-th pattern. */
 static struct tally sweep_f32(const struct function *f, uint64_t stride)
 {
-    static float x[BLOCK], y[BLOCK];
+    static const uint32_t special[] = {0, 0x00800000, 0x3f800000, 0x7f800000};
+    static float x[BLOCK];
     struct tally tally = {.worst = 0.5};
-    uint64_t next = 0;
-    while (next < (uint64_t)1 << 32) {
-        for (int i = 0; i < BLOCK; i++, next += stride) {
-            uint32_t bits = next >> 32 ? 0 : (uint32_t)next;
+    for (int i = 0; i < BLOCK; i++) {
+        uint32_t bits = special[i % 4] + (uint32_t)(i / 4 % 64) - 32;
+        bits ^= (uint32_t)(i / 256 % 2) << 31;
+        memcpy(&x[i], &bits, sizeof bits);
+    }
+    measure_f32(f, x, &tally);
+    for (uint64_t from = 0; from >> 32 == 0; from += BLOCK * stride) {
+        for (int i = 0; i < BLOCK; i++) {
+            uint32_t bits = (uint32_t)(from + (uint64_t)i * stride);
             memcpy(&x[i], &bits, sizeof bits);
         }
-        f->run[0](BLOCK, x, y);
-        for (int i = 0; i < BLOCK; i++) {
-            double exact = f->exact(x[i]);
-            float rounded = (float)exact;
-            if (!memcmp(&rounded, &y[i], sizeof rounded))
-                tally.count++; /* correctly rounded: an error of at most 0.5 */
-            else
-                note(&tally, error_f32(y[i], exact), f->bound[0], x[i]);
-        }
+        measure_f32(f, x, &tally);
     }
     return tally;
 }
@@ -171,11 +188,28 @@ static double uniform(uint64_t *state) /* xorshift64*, in (-1, 1) */
     return (double)(int64_t)(*state * 2685821657736338717u) * 0x1p-63;
 }
 
-/* Half of the sample is uniform over [low, high], half uniform in the exponent. */
+static void measure_f64(const struct function *f, const double *x, struct tally *tally)
+{
+    static double y[BLOCK];
+    f->run[1](BLOCK, x, y);
+    for (int i = 0; i < BLOCK; i++)
+        note(tally, error_f64(y[i], f->exactl(x[i])), f->bound[1], x[i]);
+}
+
+/* First the special values, as for float32. Then half of the sample is uniform over
+ * [low, high], half uniform in the exponent. */
 static struct tally sample_f64(const struct function *f, int blocks)
 {
-    static double x[BLOCK], y[BLOCK];
+    static const uint64_t special[] = {0, (uint64_t)1 << 52, (uint64_t)1023 << 52,
+                                       (uint64_t)2047 << 52};
+    static double x[BLOCK];
     struct tally tally = {0};
+    for (int i = 0; i < BLOCK; i++) {
+        uint64_t bits = special[i % 4] + (uint64_t)(i / 4 % 64) - 32;
+        bits ^= (uint64_t)(i / 256 % 2) << 63;
+        memcpy(&x[i], &bits, sizeof bits);
+    }
+    measure_f64(f, x, &tally);
     uint64_t state = 88172645463325252u;
     double middle = (f->low + f->high) / 2, half = (f->high - f->low) / 2;
     double range = f->low == 0 ? 1074 : 40; /* of exponents */
@@ -186,9 +220,7 @@ static struct tally sample_f64(const struct function *f, int blocks)
             if (i % 2)
                 x[i] = copysign(exp2(v * range), f->low == 0 ? 1 : u);
         }
-        f->run[1](BLOCK, x, y);
-        for (int i = 0; i < BLOCK; i++)
-            note(&tally, error_f64(y[i], f->exactl(x[i])), f->bound[1], x[i]);
+        measure_f64(f, x, &tally);
     }
     return tally;
 }
@@ -352,7 +384,7 @@ static int measure(const struct isa *isa, uint64_t stride)
     int failed = 0;
     for (size_t i = 0; i < sizeof functions / sizeof functions[0]; i++) {
         const struct function *f = &functions[i];
-        failed |= report(f, 0, sweep_f32(f, i < TABLED ? stride : 16 * stride));
+        failed |= report(f, 0, sweep_f32(f, i < TABLED ? stride : 17 * stride));
         failed |= report(f, 1, sample_f64(f, stride == 1 ? 500 : 25));
     }
     return failed;
