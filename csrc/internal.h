@@ -46,6 +46,13 @@ struct pynn_task {
     double cost;
 };
 
+/* Seconds per training step, as last measured on one thread [0] and on `threads` [1]. */
+struct pynn_pace {
+    int32_t threads;
+    int64_t stretches, tried[2];
+    double seconds[2];
+};
+
 struct pynn_plan {
     int32_t dtype, n_slots, n_ops, output, target, n_sums;
     int64_t n_params, max_rows, block_rows;
@@ -68,6 +75,7 @@ struct pynn_plan {
     int64_t forward_rows; /* rows that the last pynn_forward left in the arena */
     uint64_t forward_step;
     bool forward_scored;
+    struct pynn_pace pace;
     atomic_flag running;
 };
 

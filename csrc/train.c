@@ -35,8 +35,9 @@ struct trainer {
     int32_t size;
     bool fused; /* update in the epilogue of the weight gradient */
     bool small; /* steps of some microseconds: look at the clock now and then */
-    double seconds_end;
-    struct step steps[2]; /* the running one, and the next */
+    int64_t stretch_start; /* steps done before it */
+    double end, stretch_end; /* when to return, and when to choose threads again; seconds */
+    struct step steps[2];    /* the running one, and the next */
     double gscale;        /* of the separate pass: global norm clipping */
 };
 
@@ -53,21 +54,24 @@ static double now(void)
 
 /* ---- Between steps (thread 0) ---- */
 
-static bool finished(const struct trainer *trainer)
+static bool all_done(const struct trainer *trainer)
 {
     const struct pynn_fit *fit = trainer->fit;
-    if (fit->epochs_done == fit->epochs)
-        return true;
-    if (fit->max_steps > 0 && fit->steps_done == fit->max_steps)
-        return true;
-    bool look = trainer->small ? fit->steps_done % 64 == 63 : fit->steps_done > 0;
-    return fit->max_seconds > 0 && look && now() >= trainer->seconds_end;
+    return fit->epochs_done == fit->epochs ||
+           (fit->max_steps > 0 && fit->steps_done == fit->max_steps);
+}
+
+static bool stretch_over(const struct trainer *trainer)
+{
+    int64_t steps = trainer->fit->steps_done;
+    bool look = trainer->small ? steps % 64 == 0 : true;
+    return look && steps > trainer->stretch_start && now() >= trainer->stretch_end;
 }
 
 static void prepare(struct trainer *trainer, struct step *step)
 {
     struct pynn_fit *fit = trainer->fit;
-    step->stop = finished(trainer);
+    step->stop = all_done(trainer) || stretch_over(trainer);
     if (step->stop)
         return;
     if (fit->position == 0 && fit->shuffle && fit->batch < fit->rows)
@@ -296,6 +300,47 @@ static pynn_status check(const pynn_plan *plan, const struct pynn_fit *fit)
     return valid ? PYNN_OK : PYNN_INVALID;
 }
 
+/* ---- How many threads: measured, not modelled ---- */
+
+#define STRETCH_SECONDS 0.005
+#define RETRY_STRETCHES 50 /* the slower choice is tried again after so many */
+
+/* Whether the next stretch runs on all threads: the choice that was faster, or one that
+ * has not been tried for long. Another process on the same cores can make many threads
+ * slower than one at any time; the bits are the same either way. */
+static bool choose_team(struct pynn_pace *pace)
+{
+    pace->stretches++;
+    for (int i = 1; i >= 0; i--)
+        if (pace->seconds[i] == 0 || pace->stretches - pace->tried[i] > RETRY_STRETCHES)
+            return i;
+    return pace->seconds[1] <= pace->seconds[0];
+}
+
+static void note_pace(struct pynn_pace *pace, bool team, double seconds)
+{
+    pace->seconds[team] = seconds;
+    pace->tried[team] = pace->stretches;
+}
+
+/* One stretch of steps on one team. */
+static void run_stretch(struct trainer *trainer, int32_t threads)
+{
+    struct pynn_pace *pace = &trainer->plan->pace;
+    struct pynn_fit *fit = trainer->fit;
+    double begin = now();
+    bool team = threads > 1 && choose_team(pace);
+    trainer->stretch_start = fit->steps_done;
+    trainer->stretch_end = fit->max_seconds > 0 ? trainer->end : (double)INFINITY;
+    if (threads > 1 && begin + STRETCH_SECONDS < trainer->stretch_end)
+        trainer->stretch_end = begin + STRETCH_SECONDS;
+    prepare(trainer, &trainer->steps[0]);
+    pynn_team_run(team ? threads : 1, &trainer->size, train_body, trainer);
+    if (threads > 1 && fit->steps_done > trainer->stretch_start)
+        note_pace(pace, team,
+                  (now() - begin) / (double)(fit->steps_done - trainer->stretch_start));
+}
+
 pynn_status pynn_train(pynn_plan *plan, struct pynn_fit *fit)
 {
     PYNN_TRY(check(plan, fit));
@@ -305,20 +350,23 @@ pynn_status pynn_train(pynn_plan *plan, struct pynn_fit *fit)
                               .fit = fit,
                               .fused = !norms && batch <= plan->max_rows,
                               .small = plan->flops * (double)batch < 1e6,
-                              .seconds_end = now() + fit->max_seconds};
+                              .end = now() + fit->max_seconds};
     if (!trainer.fused && !fit->grads)
         return PYNN_INVALID;
     if (!pynn_plan_enter(plan))
         return PYNN_BUSY;
-    int32_t n = pynn_threads_for(3 * plan->flops * (double)batch);
-    pynn_status status = pynn_plan_reserve_threads(plan, n);
+    int32_t threads = pynn_threads_for(3 * plan->flops * (double)batch);
+    pynn_status status = pynn_plan_reserve_threads(plan, threads);
     if (status == PYNN_OK) {
         plan->forward_rows = 0;
         fit->epochs_done = fit->steps_done = 0;
         fit->bad_step = -1;
+        if (plan->pace.threads != threads)
+            plan->pace = (struct pynn_pace){.threads = threads};
         pynn_refresh(plan, fit->params);
-        prepare(&trainer, &trainer.steps[0]);
-        pynn_team_run(n, &trainer.size, train_body, &trainer);
+        do
+            run_stretch(&trainer, threads);
+        while (!all_done(&trainer) && (fit->max_seconds <= 0 || now() < trainer.end));
     }
     pynn_plan_leave(plan);
     return status;
