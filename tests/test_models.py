@@ -323,3 +323,12 @@ def test_predictions_from_many_threads(rng):
     for thread in threads:
         thread.join()
     assert not wrong
+
+
+def test_a_first_layer_that_fails_leaves_no_shape_behind():
+    model = pynn.Sequential()
+    with pytest.raises(ValueError, match="4 elements"):
+        model.add(layers.Reshape((3,), input_shape=(4,)))
+    assert not model.built
+    model.add(layers.Dense(2, input_dim=5))
+    assert model.input_shape == (None, 5)
