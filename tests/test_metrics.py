@@ -172,7 +172,7 @@ def test_functions():
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
-        ("acuracy", "unknown metric 'acuracy'; did you mean 'Accuracy'"),
+        ("accurac", "unknown metric 'accurac'; did you mean 'Accuracy'"),
         (None, "metric: expected a name"),
         (7, "metric: expected a name"),
     ],

@@ -31,8 +31,7 @@ class Loss:
         What a call makes of the weighted values of all samples: "sum_over_batch_size"
         (the same as "mean") divides their sum by their number,
         "mean_with_sample_weight" by the sum of the weights, "sum" by nothing; "none"
-        and None return one value per sample. Training averages over the rows of a batch
-        whatever this says, unless it is "sum".
+        and None return one value per sample. A model can be trained with the first two.
     name : str, optional
     dtype : optional
         Accepted for Keras's sake: values on arrays are computed in float64.
