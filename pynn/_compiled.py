@@ -51,6 +51,11 @@ class Objective:
         return ["loss", *(self._names or map(_spelled, asked))]
 
     @property
+    def takes_labels(self) -> bool:
+        """Whether targets are class numbers."""
+        return self.loss is not None and self.loss.kind in LABEL_LOSSES
+
+    @property
     def metrics(self) -> list[Metric]:
         """The metric objects, once data have made them concrete."""
         return [*self.core, *self.python]

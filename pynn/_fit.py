@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The loop over epochs, and evaluation of checked rows."""
 
-import sys
 import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from pynn._network import Network
 from pynn._run import Rows, Run, slices
 from pynn._variables import Array
 from pynn.callbacks import CallbackList, History
+from pynn.data import user_level
 
 if TYPE_CHECKING:
     from pynn.training import Trainer
@@ -141,7 +141,7 @@ class Fit:
                 f" {number + 1} of {run.steps} on: scale the inputs, check them for"
                 " NaN, or lower the learning rate",
                 DivergenceWarning,
-                stacklevel=_caller(),
+                stacklevel=user_level(),
             )
         return done
 
@@ -166,14 +166,6 @@ def _frequency(value: Any) -> int | list[int]:
     if isinstance(value, list | tuple | set):
         return [integer(v, "fit: validation_freq", 1) for v in value]
     return integer(value, "fit: validation_freq", 1)
-
-
-def _caller() -> int:
-    """Return the stack level of the first caller outside the package."""
-    level, frame = 1, sys._getframe(1)
-    while frame.f_back and frame.f_globals.get("__name__", "").startswith("pynn."):
-        level, frame = level + 1, frame.f_back
-    return level
 
 
 def evaluate_rows(

@@ -8,6 +8,7 @@ import numpy as np
 
 from pynn._network import Goal, Network, OptimizerLike
 from pynn._variables import Array, aligned
+from pynn.data import split_at, warn_of_new_classes
 
 SLICE_SECONDS = 0.2  # how long the core keeps the interpreter from seeing Ctrl-C
 _MAX_RATES = 1 << 16  # learning rates that a schedule prepares per call
@@ -25,6 +26,14 @@ class Rows(NamedTuple):
         """Return views of some rows."""
         weight = None if self.weight is None else self.weight[start:stop]
         return Rows(self.x[start:stop], self.y[start:stop], weight)
+
+    def split(self, fraction: float, labels: bool) -> tuple["Rows", "Rows"]:
+        """Return the rows to train on and, off the end, those to validate on."""
+        rows = len(self.x)
+        kept = split_at(rows, fraction)
+        if labels:
+            warn_of_new_classes(self.y[:kept], self.y[kept:])
+        return self.part(0, kept), self.part(kept, rows)
 
 
 class Run:

@@ -7,6 +7,7 @@ float64, integers of all sizes, bool.
 
 import math
 import sys
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -232,6 +233,36 @@ def class_weights(weight: Any, y: Array, label: bool) -> Array:
             raise ValueError(f"class_weight[{key}]: expected a number, got {value!r}")
         out[numbers == number] = value
     return out
+
+
+def validation_triple(data: Any) -> tuple[Any, Any, Any]:
+    """Return x, y and weights (or None) of a ``validation_data`` argument."""
+    if not isinstance(data, list | tuple) or len(data) not in (2, 3):
+        raise ValueError(
+            "validation_data: expected (x, y) or (x, y, sample_weight),"
+            f" got {type(data).__name__}"
+        )
+    return data[0], data[1], data[2] if len(data) == 3 else None
+
+
+def warn_of_new_classes(head: Array, tail: Array) -> None:
+    """Warn if labels to validate on have classes that those to train on lack."""
+    new = np.setdiff1d(tail, head)
+    if len(new):
+        classes = ", ".join(f"{c:g}" for c in new[:5]) + ", ..." * (len(new) > 5)
+        warnings.warn(
+            "validation_split takes the last rows, which have classes that the others"
+            f" lack: {classes}; shuffle sorted data first",
+            stacklevel=user_level(),
+        )
+
+
+def user_level() -> int:
+    """Return the stack level of the first caller outside the package."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back and frame.f_globals.get("__name__", "").startswith("pynn."):
+        level, frame = level + 1, frame.f_back
+    return level
 
 
 def split_at(rows: int, fraction: Any) -> int:

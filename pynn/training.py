@@ -15,7 +15,14 @@ from pynn._network import Network
 from pynn._run import Rows, Run
 from pynn._variables import Array
 from pynn.callbacks import CallbackList, History
-from pynn.data import READABLE, as_input, as_rows, as_weights, class_weights, split_at
+from pynn.data import (
+    READABLE,
+    as_input,
+    as_rows,
+    as_weights,
+    class_weights,
+    validation_triple,
+)
 from pynn.layers.base import Layer, Shape
 from pynn.metrics import Metric
 from pynn.optimizers import Optimizer
@@ -149,18 +156,12 @@ class Trainer(Layer):
     ) -> tuple[Rows, Rows | None]:
         """Return the rows to train on and those to validate on."""
         if data is not None:
-            if not isinstance(data, list | tuple) or len(data) not in (2, 3):
-                raise ValueError(
-                    "validation_data: expected (x, y) or (x, y, sample_weight),"
-                    f" got {type(data).__name__}"
-                )
-            x, y, weight = (*data, None)[:3]
+            x, y, weight = validation_triple(data)
             return rows, self._rows(x, y, weight)
         if isinstance(split, int | float) and split == 0:
             return rows, None
-        count = len(rows.x)
-        kept = split_at(count, split)
-        return rows.part(0, kept), rows.part(kept, count)
+        labels = self._objective is not None and self._objective.takes_labels
+        return rows.split(split, labels)
 
     # ---- fit
 

@@ -79,6 +79,15 @@ def test_validation_split_takes_the_last_rows(rng):
     assert last == [seen[0]["val_loss"][-1], seen[0]["val_accuracy"][-1]]
 
 
+def test_validation_split_of_sorted_data_warns(rng):
+    x, _ = data(rng)
+    model = net()
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    with pytest.warns(UserWarning, match="others lack: 2; shuffle") as caught:
+        model.fit(x, np.repeat([0, 1, 2], 16)[:ROWS], validation_split=0.3, verbose=0)
+    assert caught[0].filename == __file__
+
+
 @pytest.mark.parametrize(("frequency", "epochs"), [(2, 2), ([1, 5], 2), (7, 0)])
 def test_validation_freq(frequency, epochs, rng):
     x, y = data(rng)
