@@ -64,10 +64,10 @@ def test_layers_without_weights(name, dtype, rng):
 
 @pytest.mark.parametrize("dtype", TOLERANCE)
 @pytest.mark.parametrize("use_bias", [True, False])
-@pytest.mark.parametrize("activation", oracle.ACTIVATIONS)
+@pytest.mark.parametrize(
+    "activation", sorted(oracle.ACTIVATIONS.keys() - {"gelu_tanh"})
+)
 def test_dense(activation, use_bias, dtype, rng):
-    if activation == "gelu_tanh":
-        pytest.skip("has no name of its own in Keras")
     chosen, extra = activation, ()
     if activation == "leaky_relu":
         extra = (0.2,)
