@@ -115,8 +115,8 @@ BAD_ARGUMENTS = {
     "compile optimizer": (lambda m, x, y: m.compile("adamm"), "adam"),
     "compile loss": (lambda m, x, y: m.compile("sgd", "mean_square"), "mean_square"),
     "compile metric": (
-        lambda m, x, y: m.compile("sgd", "mse", metrics=["acuracy"]),
-        "acuracy",
+        lambda m, x, y: m.compile("sgd", "mse", metrics=["exactness"]),
+        "exactness",
     ),
     "compile metrics": (
         lambda m, x, y: m.compile("sgd", "mse", metrics="accuracy"),
