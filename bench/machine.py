@@ -6,10 +6,12 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+import re
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -31,6 +33,7 @@ def pin(threads: int) -> None:
     for name in _VARIABLES:
         os.environ[name] = str(threads)
     os.environ["JAX_PLATFORMS"] = "cpu"
+    os.environ["KERAS_BACKEND"] = "jax"
     os.environ["CUDA_VISIBLE_DEVICES"] = ""
     if threads == 1:
         os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
@@ -81,6 +84,27 @@ def versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             continue
     return found
+
+
+def installed_mb(names: Sequence[str]) -> float | None:
+    """Return the size of distributions with all that they require, but for NumPy."""
+    seen, waiting, total = {"numpy"}, list(names), 0
+    while waiting:
+        name = waiting.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        try:
+            found = importlib.metadata.distribution(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+        paths = [Path(str(found.locate_file(file))) for file in found.files or ()]
+        total += sum(path.stat().st_size for path in paths if path.is_file())
+        for line in found.requires or ():
+            if "extra ==" not in line:
+                required = re.match(r"[\w.-]+", line)
+                waiting.append(re.sub(r"[-_.]+", "-", required[0]).lower())
+    return total / 1e6 if total else None
 
 
 def peak_gflops(itemsize: int = 4) -> float:

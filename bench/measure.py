@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import importlib
 import json
 import math
 import statistics
@@ -21,7 +22,7 @@ import machine
 if TYPE_CHECKING:
     import numpy as np
     from rivals import Rival
-    from workloads import Data, Inference, Training
+    from workloads import Data, Inference, Training, Workload
 
 SCALE = {"us/step": 1e6, "ms/step": 1e3, "s/epoch": 1.0}
 CHECK_STEPS = 10
@@ -162,25 +163,47 @@ def time_inference(
     }
 
 
+def time_startup(kind: type[Rival]) -> dict[str, object]:
+    """Time the import of the library in this process, where only NumPy is loaded."""
+    import resource
+
+    with machine.ForeignLoad() as load:
+        start = time.perf_counter()
+        importlib.import_module(kind.needs[0])
+        took = time.perf_counter() - start
+    return {
+        "values": [took * 1e3],
+        "rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3,
+        "installed_mb": machine.installed_mb(kind.distributions or kind.needs),
+        "foreign_cores": load.cores,
+    }
+
+
+def skip_reason(kind: type[Rival], work: Workload) -> str | None:
+    """Return why this pair is not measured, or None."""
+    import workloads
+
+    if isinstance(work, workloads.Training):
+        return kind.missing() or (None if kind.trains else "does not train")
+    if isinstance(work, workloads.Startup) and not kind.needs:
+        return "is NumPy"
+    return kind.missing() or (None if kind.predicts else "is another rival here")
+
+
 def measure(rival: str, workload: str, threads: int, repeats: int) -> dict[str, object]:
     """Return a record of one rival on one workload, or why there is none."""
     import workloads
     from rivals import RIVALS
 
-    record: dict[str, object] = {
-        "rival": rival,
-        "workload": workload,
-        "threads": threads,
-    }
     kind, work = RIVALS[rival], workloads.WORKLOADS[workload]
-    training = isinstance(work, workloads.Training)
-    reason = kind.missing()
-    if training and not kind.trains:
-        reason = "does not train"
-    if not training and not kind.predicts:
-        reason = "predicts as another rival does"
+    record: dict[str, object] = {"rival": rival, "workload": workload}
+    record["threads"] = threads
+    reason = skip_reason(kind, work)
     if reason:
         return record | {"skipped": reason}
+    if isinstance(work, workloads.Startup):
+        return record | time_startup(kind)
+    training = isinstance(work, workloads.Training)
     check = check_training if training else check_inference
     run = time_training if training else time_inference
     record["difference"] = check(kind, work, threads)

@@ -91,6 +91,14 @@ class Inference:
     title: str
 
 
+@dataclass(frozen=True)
+class Startup:
+    """The import of the library, beyond that of NumPy."""
+
+    unit: str
+    title: str
+
+
 XOR = Net((2, 4, 4, 1), "sigmoid")
 IRIS = Net((4, 16, 3), "softmax")
 SMALL_MNIST = Net((784, 128, 10), "softmax")
@@ -102,7 +110,9 @@ REGRESSOR = Net((16, 64, 64, 1), "linear")
 SGD = Optimizer("sgd", 0.1)
 MOMENTUM = Optimizer("sgd", 0.01, 0.9)
 
-WORKLOADS: dict[str, Training | Inference] = {
+Workload = Training | Inference | Startup
+
+WORKLOADS: dict[str, Workload] = {
     "W1": Training(XOR, SGD, "xor", 4, 1000, "us/step", "XOR 2-4-4-1, SGD, full batch"),
     "W2": Training(
         IRIS, SGD, "iris", 120, 500, "us/step", "Iris-sized 4-16-3, SGD, full batch"
@@ -123,6 +133,7 @@ WORKLOADS: dict[str, Training | Inference] = {
     "I1b": Inference(SMALL_MNIST, 1, "us", "784-128-10, one row"),
     "I2a": Inference(MNIST, 1000, "rows/s", "784-512-512-10, 1,000 rows"),
     "I2b": Inference(MNIST, 10000, "rows/s", "784-512-512-10, 10,000 rows"),
+    "S1": Startup("ms", "import, beyond NumPy's"),
 }
 
 

@@ -33,13 +33,15 @@ class Rival:
 
     Attributes
     ----------
-    needs : modules that have to be installed.
+    needs : modules that have to be installed, the library itself first.
+    distributions : their names for the installer, if others.
     trains, predicts : which of the two are measured.
     keras_adam : whether Adam's epsilon is added to the root of the raw second moment.
     notes : settings that were chosen for it.
     """
 
     needs: ClassVar[tuple[str, ...]] = ()
+    distributions: ClassVar[tuple[str, ...]] = ()
     trains: ClassVar[bool] = True
     predicts: ClassVar[bool] = True
     keras_adam: ClassVar[bool] = True

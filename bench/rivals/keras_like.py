@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -61,7 +60,6 @@ class KerasJax(Pynn):
 
     def __init__(self, net: Net, optimizer: Optimizer | None, threads: int) -> None:
         Rival.__init__(self, net, optimizer, threads)
-        os.environ["KERAS_BACKEND"] = "jax"
         import keras
 
         keras.utils.set_random_seed(1)

@@ -18,6 +18,7 @@ class Sklearn(Rival):
     """scikit-learn's multilayer perceptrons, started from the given weights."""
 
     needs = ("sklearn",)
+    distributions = ("scikit-learn",)
 
     def __init__(self, net: Net, optimizer: Optimizer | None, threads: int) -> None:
         super().__init__(net, optimizer, threads)
@@ -74,6 +75,6 @@ class Sklearn(Rival):
 
     def predict(self, x: np.ndarray) -> np.ndarray:
         if self.net.loss == "mse":
-            return self.model.predict(x)
+            return self.model.predict(x).reshape(len(x), -1)
         p = self.model.predict_proba(x)
         return p[:, 1:] if self.net.loss == "bce" else p
