@@ -87,15 +87,11 @@ def table(found: Cells, kind: type) -> str:
         for name, threads, _ in found
         if isinstance(workloads.WORKLOADS[name], kind)
     }
-    present = {rival for name, _, rival in found if (name, 1) in keys or keys}
-    names = [r for r in RIVALS if r in present and _used(found, keys, r)]
+    present = {rival for name, threads, rival in found if (name, threads) in keys}
+    names = [r for r in RIVALS if r in present]
     head = ["", "work", "threads", "unit", *names, "pynn's lead"]
     rows = [row(found, name, threads, names) for name, threads in sorted(keys)]
     return markdown([head, *rows])
-
-
-def _used(found: Cells, keys: set[tuple[str, int]], rival: str) -> bool:
-    return any((name, threads, rival) in found for name, threads in keys)
 
 
 def startup_table(records: list[dict[str, Any]], found: Cells) -> str:
