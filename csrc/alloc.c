@@ -47,12 +47,6 @@ bool pynn_size_add(size_t *total, size_t count, size_t size)
     return true;
 }
 
-uint64_t pynn_alloc_count(void)
-{
-    return atomic_load(&allocations);
-}
+uint64_t pynn_alloc_count(void) { return atomic_load(&allocations); }
 
-void pynn_alloc_fail_at(int64_t n)
-{
-    atomic_store(&fail_at, n);
-}
+void pynn_alloc_fail_at(int64_t n) { atomic_store(&fail_at, n); }

@@ -25,25 +25,25 @@ static float half_to_float(uint16_t h)
 #define PLAIN(v) (v)
 
 /* CONVERT(type read, its expression as a number): n elements, `stride` bytes apart. */
-#define CONVERT(NAME, FROM, TO, VALUE)                                               \
-    static void NAME(const char *src, int64_t stride, int64_t n, TO *dst)            \
-    {                                                                                \
-        FROM v;                                                                      \
-        if (stride == (int64_t)sizeof v) {                                           \
-            for (int64_t i = 0; i < n; i++) {                                        \
-                memcpy(&v, src + i * (int64_t)sizeof v, sizeof v);                   \
-                dst[i] = (TO)VALUE(v);                                               \
-            }                                                                        \
-        } else {                                                                     \
-            for (int64_t i = 0; i < n; i++) {                                        \
-                memcpy(&v, src + i * stride, sizeof v);                              \
-                dst[i] = (TO)VALUE(v);                                               \
-            }                                                                        \
-        }                                                                            \
+#define CONVERT(NAME, FROM, TO, VALUE)                                                 \
+    static void NAME(const char *src, int64_t stride, int64_t n, TO *dst)              \
+    {                                                                                  \
+        FROM v;                                                                        \
+        if (stride == (int64_t)sizeof v) {                                             \
+            for (int64_t i = 0; i < n; i++) {                                          \
+                memcpy(&v, src + i * (int64_t)sizeof v, sizeof v);                     \
+                dst[i] = (TO)VALUE(v);                                                 \
+            }                                                                          \
+        } else {                                                                       \
+            for (int64_t i = 0; i < n; i++) {                                          \
+                memcpy(&v, src + i * stride, sizeof v);                                \
+                dst[i] = (TO)VALUE(v);                                                 \
+            }                                                                          \
+        }                                                                              \
     }
 
-#define CONVERT_BOTH(name, FROM, VALUE)                                              \
-    CONVERT(name##_f32, FROM, float, VALUE)                                          \
+#define CONVERT_BOTH(name, FROM, VALUE)                                                \
+    CONVERT(name##_f32, FROM, float, VALUE)                                            \
     CONVERT(name##_f64, FROM, double, VALUE)
 
 CONVERT_BOTH(f32, float, PLAIN)
@@ -81,8 +81,8 @@ static const int64_t dtype_bytes[PYNN_DTYPE_COUNT] = {
     [PYNN_I32] = 4, [PYNN_U64] = 8, [PYNN_I64] = 8,
 };
 
-static void convert(int32_t from, int32_t to, const char *src, int64_t stride, int64_t n,
-                    char *dst)
+static void convert(int32_t from, int32_t to, const char *src, int64_t stride,
+                    int64_t n, char *dst)
 {
     if (from == to && stride == dtype_bytes[to] && n > 16)
         memcpy(dst, src, (size_t)(n * stride));
@@ -138,8 +138,8 @@ static void sink_run(struct sink *sink, int32_t from, const char *src, int64_t s
 }
 
 /* One row that is not a single strided run: its outer dims are walked one by one. */
-static void load_nested(const struct pynn_array *a, const char *src, int outer, int64_t run,
-                        struct sink sink)
+static void load_nested(const struct pynn_array *a, const char *src, int outer,
+                        int64_t run, struct sink sink)
 {
     int64_t stride = a->strides[a->ndim - 1];
     int64_t index[PYNN_MAX_DIMS] = {0};
@@ -156,6 +156,21 @@ static void load_nested(const struct pynn_array *a, const char *src, int outer, 
     }
 }
 
+void pynn_prefetch_row(const struct pynn_array *a, int64_t row)
+{
+#if defined(__GNUC__)
+    int64_t run;
+    if (split_row(a, &run) != 1 || a->ndim == 1)
+        return;
+    const char *src = (const char *)a->data + row * a->strides[0];
+    int64_t bytes = run * a->strides[a->ndim - 1];
+    for (int64_t i = 0; i < bytes; i += 64)
+        __builtin_prefetch(src + i, 0, 2);
+#else
+    (void)a, (void)row;
+#endif
+}
+
 void pynn_load_rows(const struct pynn_array *a, const int64_t *order, int64_t place,
                     int64_t rows, int32_t dtype, const struct pynn_tensor *t, char *dst)
 {
@@ -170,6 +185,7 @@ void pynn_load_rows(const struct pynn_array *a, const int64_t *order, int64_t pl
         if (plain)
             convert(a->dtype, dtype, src, stride, run, dst);
         else
-            load_nested(a, src, outer, run, (struct sink){dst, dtype, t->width, t->ld, 0});
+            load_nested(a, src, outer, run,
+                        (struct sink){dst, dtype, t->width, t->ld, 0});
     }
 }

@@ -35,10 +35,7 @@ static unsigned xcr0(void)
     return a;
 }
 
-static bool has(unsigned word, unsigned bits)
-{
-    return (word & bits) == bits;
-}
+static bool has(unsigned word, unsigned bits) { return (word & bits) == bits; }
 
 enum pynn_level pynn_cpu_level(void)
 {
@@ -49,7 +46,8 @@ enum pynn_level pynn_cpu_level(void)
     if (!has(l1.c, v3) || !has(l7.b, bit_AVX2 | bit_BMI | bit_BMI2) ||
         !has(ext.c, bit_LZCNT) || !has(xcr0(), 0x6)) /* xmm, ymm saved by the system */
         return PYNN_LEVEL_V2;
-    unsigned v4 = bit_AVX512F | bit_AVX512BW | bit_AVX512CD | bit_AVX512DQ | bit_AVX512VL;
+    unsigned v4 =
+        bit_AVX512F | bit_AVX512BW | bit_AVX512CD | bit_AVX512DQ | bit_AVX512VL;
     if (!has(l7.b, v4) || !has(xcr0(), 0xe6)) /* and opmask, zmm */
         return PYNN_LEVEL_V3;
     return PYNN_LEVEL_V4;
@@ -62,17 +60,11 @@ uint64_t pynn_fp_enter(void)
     return mode;
 }
 
-void pynn_fp_leave(uint64_t mode)
-{
-    _mm_setcsr((unsigned)mode);
-}
+void pynn_fp_leave(uint64_t mode) { _mm_setcsr((unsigned)mode); }
 
 #elif defined(__aarch64__)
 
-enum pynn_level pynn_cpu_level(void)
-{
-    return PYNN_LEVEL_GENERIC;
-}
+enum pynn_level pynn_cpu_level(void) { return PYNN_LEVEL_GENERIC; }
 
 uint64_t pynn_fp_enter(void)
 {
@@ -82,27 +74,15 @@ uint64_t pynn_fp_enter(void)
     return mode;
 }
 
-void pynn_fp_leave(uint64_t mode)
-{
-    __asm__ volatile("msr fpcr, %0" : : "r"(mode));
-}
+void pynn_fp_leave(uint64_t mode) { __asm__ volatile("msr fpcr, %0" : : "r"(mode)); }
 
 #else
 
-enum pynn_level pynn_cpu_level(void)
-{
-    return PYNN_LEVEL_GENERIC;
-}
+enum pynn_level pynn_cpu_level(void) { return PYNN_LEVEL_GENERIC; }
 
-uint64_t pynn_fp_enter(void)
-{
-    return 0;
-}
+uint64_t pynn_fp_enter(void) { return 0; }
 
-void pynn_fp_leave(uint64_t mode)
-{
-    (void)mode;
-}
+void pynn_fp_leave(uint64_t mode) { (void)mode; }
 
 #endif
 
@@ -149,9 +129,6 @@ int pynn_cpu_count(void)
 
 #else
 
-int pynn_cpu_count(void)
-{
-    return 1;
-}
+int pynn_cpu_count(void) { return 1; }
 
 #endif

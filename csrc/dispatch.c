@@ -53,10 +53,7 @@ static const struct level *current(void)
     return level;
 }
 
-const char *pynn_isa_name(size_t i)
-{
-    return i < N_LEVELS ? levels[i].name : NULL;
-}
+const char *pynn_isa_name(size_t i) { return i < N_LEVELS ? levels[i].name : NULL; }
 
 int pynn_isa_supported(const char *name)
 {
@@ -75,10 +72,7 @@ pynn_status pynn_isa_select(const char *name)
     return PYNN_OK;
 }
 
-const char *pynn_isa_selected(void)
-{
-    return current()->name;
-}
+const char *pynn_isa_selected(void) { return current()->name; }
 
 const struct pynn_kernels *pynn_kernels_selected(int32_t dtype)
 {

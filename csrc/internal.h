@@ -13,11 +13,11 @@
 #include "kernels/kernels.h"
 #include "pynn.h"
 
-#define PYNN_TRY(call)                                                               \
-    do {                                                                             \
-        pynn_status status_ = (call);                                                \
-        if (status_ != PYNN_OK)                                                      \
-            return status_;                                                          \
+#define PYNN_TRY(call)                                                                 \
+    do {                                                                               \
+        pynn_status status_ = (call);                                                  \
+        if (status_ != PYNN_OK)                                                        \
+            return status_;                                                            \
     } while (0)
 
 enum pynn_op_kind {
@@ -60,12 +60,12 @@ struct pynn_plan {
     const struct pynn_kernels *k;
     struct pynn_tensor *tensors; /* [n_slots] */
     struct pynn_op *ops;         /* [n_ops] */
-    size_t *workspace;           /* [n_ops] arena offset of what workspace() asked for */
+    size_t *workspace; /* [n_ops] arena offset of what workspace() asked for */
     struct pynn_task *tasks;
     int64_t n_tasks, cap_tasks;
-    double flops;        /* of the forward pass, per row */
-    bool direct_input;   /* every reader of slot 0 accepts the caller's own rows */
-    char *arena;         /* training: all values and gradients; see plan.c */
+    double flops;      /* of the forward pass, per row */
+    bool direct_input; /* every reader of slot 0 accepts the caller's own rows */
+    char *arena;       /* training: all values and gradients; see plan.c */
     size_t arena_bytes;
     size_t row_values;   /* arena offset of double [n_sums][max_rows] */
     size_t row_weights;  /* arena offset of double [max_rows] */
@@ -177,7 +177,11 @@ void pynn_share(int64_t rows, int32_t size, int32_t thread, int64_t *a, int64_t 
 /* convert.c: a slot's rows of dst = rows order[place ...] of the array (order NULL: rows
  * place ...), converted to dtype (F32 or F64). */
 void pynn_load_rows(const struct pynn_array *a, const int64_t *order, int64_t place,
-                    int64_t rows, int32_t dtype, const struct pynn_tensor *t, char *dst);
-bool pynn_array_row_is(const struct pynn_array *a, int32_t dtype); /* contiguous, same */
+                    int64_t rows, int32_t dtype, const struct pynn_tensor *t,
+                    char *dst);
+/* Asks for a row that will be loaded soon; any row number of the array. */
+void pynn_prefetch_row(const struct pynn_array *a, int64_t row);
+bool pynn_array_row_is(const struct pynn_array *a,
+                       int32_t dtype); /* contiguous, same */
 
 #endif

@@ -11,10 +11,7 @@
 #define TASK_BYTES ((size_t)32 << 10)
 #define TASK_COLUMNS 1024
 
-static bool has_bias(const struct pynn_op *op)
-{
-    return op->flags & PYNN_FLAG_BIAS;
-}
+static bool has_bias(const struct pynn_op *op) { return op->flags & PYNN_FLAG_BIAS; }
 
 static pynn_status check(const struct pynn_plan_spec *spec, const struct pynn_op *op)
 {
@@ -34,19 +31,22 @@ static pynn_status check(const struct pynn_plan_spec *spec, const struct pynn_op
 
 static int64_t params(const struct pynn_plan_spec *spec, const struct pynn_op *op)
 {
-    return (spec->slots[op->in].width + has_bias(op)) * pynn_pad(spec->slots[op->out].width);
+    return (spec->slots[op->in].width + has_bias(op)) *
+           pynn_pad(spec->slots[op->out].width);
 }
 
 static double flops(const pynn_plan *plan, const struct pynn_op *op)
 {
-    const struct pynn_tensor *in = &plan->tensors[op->in], *out = &plan->tensors[op->out];
+    const struct pynn_tensor *in = &plan->tensors[op->in],
+                             *out = &plan->tensors[op->out];
     return 2.0 * (double)in->inner * (double)in->width * (double)out->ld;
 }
 
 static size_t workspace(const pynn_plan *plan, int32_t index)
 {
     const struct pynn_op *op = &plan->ops[index];
-    const struct pynn_tensor *in = &plan->tensors[op->in], *out = &plan->tensors[op->out];
+    const struct pynn_tensor *in = &plan->tensors[op->in],
+                             *out = &plan->tensors[op->out];
     return in->has_grad ? (size_t)(out->width * in->ld) * plan->esize : 0;
 }
 
@@ -54,7 +54,8 @@ static void forward(const struct pynn_block *block, int32_t index)
 {
     const pynn_plan *plan = block->plan;
     const struct pynn_op *op = &plan->ops[index];
-    const struct pynn_tensor *in = &plan->tensors[op->in], *out = &plan->tensors[op->out];
+    const struct pynn_tensor *in = &plan->tensors[op->in],
+                             *out = &plan->tensors[op->out];
     const char *w = block->params + (size_t)op->params * plan->esize;
     size_t rows = (size_t)(block->rows * in->inner);
     struct pynn_matmul args = {
@@ -72,14 +73,16 @@ static void forward(const struct pynn_block *block, int32_t index)
     };
     plan->k->matmul(&args);
     if (op->select != PYNN_ACT_LINEAR && op->select != PYNN_ACT_RELU)
-        plan->k->act_forward[op->select](op->attr, rows * (size_t)out->ld, args.y, args.y);
+        plan->k->act_forward[op->select](op->attr, rows * (size_t)out->ld, args.y,
+                                         args.y);
 }
 
 static void backward(const struct pynn_block *block, int32_t index)
 {
     const pynn_plan *plan = block->plan;
     const struct pynn_op *op = &plan->ops[index];
-    const struct pynn_tensor *in = &plan->tensors[op->in], *out = &plan->tensors[op->out];
+    const struct pynn_tensor *in = &plan->tensors[op->in],
+                             *out = &plan->tensors[op->out];
     size_t rows = (size_t)(block->rows * in->inner);
     char *dy = block->grad[op->out];
     if (op->select != PYNN_ACT_LINEAR)
@@ -104,14 +107,19 @@ static void backward(const struct pynn_block *block, int32_t index)
 static pynn_status plan_tasks(pynn_plan *plan, int32_t index)
 {
     const struct pynn_op *op = &plan->ops[index];
-    const struct pynn_tensor *in = &plan->tensors[op->in], *out = &plan->tensors[op->out];
+    const struct pynn_tensor *in = &plan->tensors[op->in],
+                             *out = &plan->tensors[op->out];
     int64_t total = in->width + has_bias(op);
     int64_t columns = out->ld < TASK_COLUMNS ? out->ld : TASK_COLUMNS;
     int64_t rows = (int64_t)(TASK_BYTES / plan->esize) / columns;
     for (int64_t r = 0; r < total; r += rows)
         for (int64_t c = 0; c < out->ld; c += columns) {
-            struct pynn_task task = {index, r, r + rows < total ? r + rows : total, c,
-                                     c + columns < out->ld ? c + columns : out->ld, 0};
+            struct pynn_task task = {index,
+                                     r,
+                                     r + rows < total ? r + rows : total,
+                                     c,
+                                     c + columns < out->ld ? c + columns : out->ld,
+                                     0};
             task.cost = (double)(task.r1 - task.r0) * (double)(task.c1 - task.c0);
             PYNN_TRY(pynn_plan_add_task(plan, task));
         }
@@ -123,7 +131,8 @@ static void gradient(const pynn_plan *plan, const struct pynn_task *task, int64_
                      char *g, int64_t ldg, int accumulate)
 {
     const struct pynn_op *op = &plan->ops[task->op];
-    const struct pynn_tensor *in = &plan->tensors[op->in], *out = &plan->tensors[op->out];
+    const struct pynn_tensor *in = &plan->tensors[op->in],
+                             *out = &plan->tensors[op->out];
     size_t esize = plan->esize, columns = (size_t)(task->c1 - task->c0);
     const char *d = plan->arena + out->grad + (size_t)task->c0 * esize;
     int64_t kernel_end = task->r1 < in->width ? task->r1 : in->width;
@@ -144,7 +153,8 @@ static void gradient(const pynn_plan *plan, const struct pynn_task *task, int64_
     }
     if (task->r1 > in->width)
         plan->k->column_sum((size_t)(rows * in->inner), columns, d, (size_t)out->ld,
-                            g + (size_t)((in->width - task->r0) * ldg) * esize, accumulate);
+                            g + (size_t)((in->width - task->r0) * ldg) * esize,
+                            accumulate);
 }
 
 /* Padding columns of d are zero, but zero times an infinite x is not. */
@@ -153,7 +163,8 @@ static void clear_padding(const pynn_plan *plan, const struct pynn_task *task, c
 {
     const struct pynn_tensor *out = &plan->tensors[plan->ops[task->op].out];
     int64_t pad = task->c1 - (out->width > task->c0 ? out->width : task->c0);
-    for (int64_t r = task->r0; pad > 0 && r < task->r1; r++, g += (size_t)ldg * plan->esize)
+    for (int64_t r = task->r0; pad > 0 && r < task->r1;
+         r++, g += (size_t)ldg * plan->esize)
         memset(g + (size_t)(task->c1 - task->c0 - pad) * plan->esize, 0,
                (size_t)pad * plan->esize);
 }
@@ -172,16 +183,18 @@ static void update(const pynn_plan *plan, const struct pynn_task *task,
         for (int j = 0; j < PYNN_MAX_STATE; j++)
             s[j] = apply->slots[j] ? apply->slots[j] + at : NULL;
         plan->k->update[apply->rule](apply->args, n, apply->params + at,
-                                     g + (size_t)(i * ldg) * plan->esize, s[0], s[1], s[2]);
+                                     g + (size_t)(i * ldg) * plan->esize, s[0], s[1],
+                                     s[2]);
     }
 }
 
 /* Rows [r0, r1) of W become columns of its transpose. */
-static void refresh_rows(const pynn_plan *plan, int32_t index, const char *all, int64_t r0,
-                         int64_t r1, int64_t c0, int64_t c1)
+static void refresh_rows(const pynn_plan *plan, int32_t index, const char *all,
+                         int64_t r0, int64_t r1, int64_t c0, int64_t c1)
 {
     const struct pynn_op *op = &plan->ops[index];
-    const struct pynn_tensor *in = &plan->tensors[op->in], *out = &plan->tensors[op->out];
+    const struct pynn_tensor *in = &plan->tensors[op->in],
+                             *out = &plan->tensors[op->out];
     if (r1 > in->width)
         r1 = in->width;
     if (c1 > out->width)
@@ -189,11 +202,10 @@ static void refresh_rows(const pynn_plan *plan, int32_t index, const char *all, 
     if (r0 >= r1 || c0 >= c1)
         return;
     char *transposed = plan->arena + plan->workspace[index];
-    plan->k->transpose((size_t)(r1 - r0), (size_t)(c1 - c0),
-                       all + (size_t)(op->params + r0 * out->ld + c0) * plan->esize,
-                       (size_t)out->ld,
-                       transposed + (size_t)(c0 * in->ld + r0) * plan->esize,
-                       (size_t)in->ld);
+    plan->k->transpose(
+        (size_t)(r1 - r0), (size_t)(c1 - c0),
+        all + (size_t)(op->params + r0 * out->ld + c0) * plan->esize, (size_t)out->ld,
+        transposed + (size_t)(c0 * in->ld + r0) * plan->esize, (size_t)in->ld);
 }
 
 static void run_task(const pynn_plan *plan, const struct pynn_task *task, int64_t rows,
@@ -204,7 +216,8 @@ static void run_task(const pynn_plan *plan, const struct pynn_task *task, int64_
     char *g = scratch;
     int64_t ldg = task->c1 - task->c0;
     if (apply->grads) {
-        g = apply->grads + (size_t)(op->params + task->r0 * ld + task->c0) * plan->esize;
+        g = apply->grads +
+            (size_t)(op->params + task->r0 * ld + task->c0) * plan->esize;
         ldg = ld;
     }
     gradient(plan, task, rows, g, ldg, apply->accumulate);
@@ -213,13 +226,15 @@ static void run_task(const pynn_plan *plan, const struct pynn_task *task, int64_
         return;
     update(plan, task, apply, g, ldg);
     if (plan->tensors[op->in].has_grad)
-        refresh_rows(plan, task->op, apply->params, task->r0, task->r1, task->c0, task->c1);
+        refresh_rows(plan, task->op, apply->params, task->r0, task->r1, task->c0,
+                     task->c1);
 }
 
 static void refresh(const pynn_plan *plan, int32_t index, const char *all)
 {
     const struct pynn_op *op = &plan->ops[index];
-    const struct pynn_tensor *in = &plan->tensors[op->in], *out = &plan->tensors[op->out];
+    const struct pynn_tensor *in = &plan->tensors[op->in],
+                             *out = &plan->tensors[op->out];
     if (in->has_grad)
         refresh_rows(plan, index, all, 0, in->width, 0, out->width);
 }

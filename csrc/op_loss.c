@@ -21,7 +21,8 @@ static bool writes_probabilities(int32_t loss)
            loss == PYNN_LOSS_SPARSE_CATEGORICAL_CROSSENTROPY_LOGITS;
 }
 
-static pynn_status score_check(const struct pynn_plan_spec *spec, const struct pynn_op *op)
+static pynn_status score_check(const struct pynn_plan_spec *spec,
+                               const struct pynn_op *op)
 {
     if (op->select < 0 || op->select >= PYNN_LOSS_COUNT || op->target != spec->target ||
         op->target < 0)
@@ -31,7 +32,8 @@ static pynn_status score_check(const struct pynn_plan_spec *spec, const struct p
     return y->inner == in->inner && y->width == width ? PYNN_OK : PYNN_INVALID;
 }
 
-static pynn_status loss_check(const struct pynn_plan_spec *spec, const struct pynn_op *op)
+static pynn_status loss_check(const struct pynn_plan_spec *spec,
+                              const struct pynn_op *op)
 {
     PYNN_TRY(score_check(spec, op));
     if (!losses[op->select].gradient)

@@ -32,8 +32,8 @@ static double activation_flops(const pynn_plan *plan, const struct pynn_op *op)
 static void activation_forward(const struct pynn_block *block, int32_t index)
 {
     const struct pynn_op *op = &block->plan->ops[index];
-    block->plan->k->act_forward[op->select](op->attr, elements(block, op->in),
-                                            block->value[op->in], block->value[op->out]);
+    block->plan->k->act_forward[op->select](
+        op->attr, elements(block, op->in), block->value[op->in], block->value[op->out]);
 }
 
 static void activation_backward(const struct pynn_block *block, int32_t index)
@@ -41,8 +41,8 @@ static void activation_backward(const struct pynn_block *block, int32_t index)
     const struct pynn_op *op = &block->plan->ops[index];
     if (block->grad[op->in])
         block->plan->k->act_backward[op->select](
-            op->attr, elements(block, op->in), block->value[op->in], block->value[op->out],
-            block->grad[op->out], block->grad[op->in]);
+            op->attr, elements(block, op->in), block->value[op->in],
+            block->value[op->out], block->grad[op->out], block->grad[op->in]);
 }
 
 const struct pynn_op_class pynn_op_activation = {
@@ -55,7 +55,8 @@ const struct pynn_op_class pynn_op_activation = {
 
 /* ---- softmax ---- */
 
-static pynn_status softmax_check(const struct pynn_plan_spec *spec, const struct pynn_op *op)
+static pynn_status softmax_check(const struct pynn_plan_spec *spec,
+                                 const struct pynn_op *op)
 {
     bool known = op->select == 0 || op->select == 1;
     return known && same_shape(spec, op) ? PYNN_OK : PYNN_INVALID;
@@ -65,9 +66,9 @@ static void softmax_forward(const struct pynn_block *block, int32_t index)
 {
     const struct pynn_op *op = &block->plan->ops[index];
     const struct pynn_tensor *t = &block->plan->tensors[op->in];
-    block->plan->k->softmax_forward(op->select, (size_t)(block->rows * t->inner),
-                                    (size_t)t->width, block->value[op->in], (size_t)t->ld,
-                                    block->value[op->out], (size_t)t->ld);
+    block->plan->k->softmax_forward(
+        op->select, (size_t)(block->rows * t->inner), (size_t)t->width,
+        block->value[op->in], (size_t)t->ld, block->value[op->out], (size_t)t->ld);
 }
 
 static void softmax_backward(const struct pynn_block *block, int32_t index)
@@ -91,7 +92,8 @@ const struct pynn_op_class pynn_op_softmax = {
 
 /* ---- dropout: the mask is drawn again in the backward pass, never stored ---- */
 
-static pynn_status dropout_check(const struct pynn_plan_spec *spec, const struct pynn_op *op)
+static pynn_status dropout_check(const struct pynn_plan_spec *spec,
+                                 const struct pynn_op *op)
 {
     bool valid = op->attr[0] >= 0 && op->attr[0] <= 1;
     return valid && same_shape(spec, op) ? PYNN_OK : PYNN_INVALID;
@@ -102,8 +104,9 @@ static void dropout_apply(const struct pynn_block *block, const struct pynn_op *
 {
     const struct pynn_tensor *t = &block->plan->tensors[op->in];
     uint32_t key[2] = {(uint32_t)op->seed, (uint32_t)(op->seed >> 32)};
-    block->plan->k->dropout(op->attr[0], key, block->step, (uint64_t)(block->first * t->row),
-                            elements(block, op->in), x, y);
+    block->plan->k->dropout(op->attr[0], key, block->step,
+                            (uint64_t)(block->first * t->row), elements(block, op->in),
+                            x, y);
 }
 
 static void dropout_forward(const struct pynn_block *block, int32_t index)
@@ -133,7 +136,8 @@ const struct pynn_op_class pynn_op_dropout = {
 
 /* ---- copy: the same elements, split into vectors of another width ---- */
 
-static pynn_status copy_check(const struct pynn_plan_spec *spec, const struct pynn_op *op)
+static pynn_status copy_check(const struct pynn_plan_spec *spec,
+                              const struct pynn_op *op)
 {
     const struct pynn_slot *in = &spec->slots[op->in], *out = &spec->slots[op->out];
     return in->inner * in->width == out->inner * out->width ? PYNN_OK : PYNN_INVALID;
@@ -155,8 +159,8 @@ static void copy_row(const struct pynn_tensor *from, const char *src,
     }
 }
 
-static void copy_rows(const struct pynn_block *block, int32_t from_slot, const char *src,
-                      int32_t to_slot, char *dst)
+static void copy_rows(const struct pynn_block *block, int32_t from_slot,
+                      const char *src, int32_t to_slot, char *dst)
 {
     const struct pynn_tensor *from = &block->plan->tensors[from_slot];
     const struct pynn_tensor *to = &block->plan->tensors[to_slot];

@@ -46,7 +46,8 @@ static pynn_status check_slots(const struct pynn_plan_spec *spec)
     return PYNN_OK;
 }
 
-static pynn_status check_params(const struct pynn_plan_spec *spec, const struct pynn_op *op)
+static pynn_status check_params(const struct pynn_plan_spec *spec,
+                                const struct pynn_op *op)
 {
     const struct pynn_slot *in = &spec->slots[op->in], *out = &spec->slots[op->out];
     size_t total = 0;
@@ -321,30 +322,18 @@ bool pynn_plan_enter(pynn_plan *plan)
     return !atomic_flag_test_and_set(&plan->running);
 }
 
-void pynn_plan_leave(pynn_plan *plan)
-{
-    atomic_flag_clear(&plan->running);
-}
+void pynn_plan_leave(pynn_plan *plan) { atomic_flag_clear(&plan->running); }
 
 size_t pynn_plan_bytes(const pynn_plan *plan)
 {
     return plan->arena_bytes + (size_t)plan->n_regions * plan->region_bytes;
 }
 
-double pynn_plan_flops(const pynn_plan *plan)
-{
-    return plan->flops;
-}
+double pynn_plan_flops(const pynn_plan *plan) { return plan->flops; }
 
-int64_t pynn_plan_rows(const pynn_plan *plan)
-{
-    return plan->max_rows;
-}
+int64_t pynn_plan_rows(const pynn_plan *plan) { return plan->max_rows; }
 
-int32_t pynn_plan_sums(const pynn_plan *plan)
-{
-    return plan->n_sums;
-}
+int32_t pynn_plan_sums(const pynn_plan *plan) { return plan->n_sums; }
 
 void pynn_refresh(const pynn_plan *plan, const char *params)
 {

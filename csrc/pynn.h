@@ -109,10 +109,10 @@ struct pynn_op {
 struct pynn_plan_spec {
     int32_t dtype; /* PYNN_F32 or PYNN_F64 */
     int32_t n_slots, n_ops;
-    int32_t output; /* slot that predict returns */
-    int32_t target; /* slot of the targets, or -1 */
+    int32_t output;         /* slot that predict returns */
+    int32_t target;         /* slot of the targets, or -1 */
     int32_t input_gradient; /* 1: backward can also give the gradient of the input */
-    int64_t n_params; /* length of the parameter vector, in elements, padded */
+    int64_t n_params;       /* length of the parameter vector, in elements, padded */
     const struct pynn_slot *slots;
     const struct pynn_op *ops; /* at most one LOSS, then SCOREs, both after the rest */
 };
@@ -134,22 +134,25 @@ int64_t pynn_plan_rows(const pynn_plan *plan);
 int32_t pynn_plan_sums(const pynn_plan *plan);
 
 /* out[i, :] = output for row first + i, i in [0, rows), unpadded, contiguous. */
-pynn_status pynn_predict(pynn_plan *plan, const void *params, const struct pynn_array *x,
-                         int64_t first, int64_t rows, void *out) PYNN_MUST_USE;
+pynn_status pynn_predict(pynn_plan *plan, const void *params,
+                         const struct pynn_array *x, int64_t first, int64_t rows,
+                         void *out) PYNN_MUST_USE;
 
 /* sums[0] += sum of weighted row losses, sums[1 + i] += sum of the i-th score over rows
  * [first, first + rows). weight: one double per row of x, or NULL. values, if not NULL,
  * gets the terms of these sums: [pynn_plan_sums, rows]. */
-pynn_status pynn_evaluate(pynn_plan *plan, const void *params, const struct pynn_array *x,
-                          const struct pynn_array *y, const double *weight, int64_t first,
-                          int64_t rows, double *sums, double *values) PYNN_MUST_USE;
+pynn_status pynn_evaluate(pynn_plan *plan, const void *params,
+                          const struct pynn_array *x, const struct pynn_array *y,
+                          const double *weight, int64_t first, int64_t rows,
+                          double *sums, double *values) PYNN_MUST_USE;
 
 /* Forward pass in training mode over rows [0, rows) of x (and of y when the plan has a
- * loss), rows <= pynn_plan_rows, keeping what backward needs. step numbers the dropout masks. out may be NULL,
- * sums too. */
-pynn_status pynn_forward(pynn_plan *plan, const void *params, const struct pynn_array *x,
-                         const struct pynn_array *y, const double *weight, uint64_t step,
-                         int64_t rows, void *out, double *sums) PYNN_MUST_USE;
+ * loss), rows <= pynn_plan_rows, keeping what backward needs. step numbers the dropout
+ * masks. out may be NULL, sums too. */
+pynn_status pynn_forward(pynn_plan *plan, const void *params,
+                         const struct pynn_array *x, const struct pynn_array *y,
+                         const double *weight, uint64_t step, int64_t rows, void *out,
+                         double *sums) PYNN_MUST_USE;
 /* Backward pass of the last forward. dout [rows, output] is the gradient of the output
  * (NULL: the gradient of the plan's own loss, averaged over the rows); rows must be those
  * of that forward. grads (same layout as params) is overwritten; dx [rows, input] may be
@@ -171,7 +174,7 @@ struct pynn_optimizer_spec {
 
 /* Number of state vectors, each as long as params; initial[i] is what they start at. */
 int32_t pynn_optimizer_initial(const struct pynn_optimizer_spec *spec,
-                             double initial[PYNN_MAX_STATE]);
+                               double initial[PYNN_MAX_STATE]);
 
 /* A trainable variable as a run of the parameter vector, for clipnorm. */
 struct pynn_run {
@@ -181,14 +184,15 @@ struct pynn_run {
 /* Everything an optimizer carries from step to step. */
 struct pynn_optimizer_state {
     void *slots[PYNN_MAX_STATE];
-    double scalar[2];  /* Nadam's products; starts at 1, 1 */
+    double scalar[2];   /* Nadam's products; starts at 1, 1 */
     uint64_t iteration; /* steps taken */
 };
 
 /* One flat pass: params moves against grads. grads may be scaled in place by clipping. */
-pynn_status pynn_update(int32_t dtype, const struct pynn_optimizer_spec *spec, double rate,
-                        struct pynn_optimizer_state *state, const struct pynn_run *runs,
-                        int64_t n_runs, void *params, void *grads) PYNN_MUST_USE;
+pynn_status pynn_update(int32_t dtype, const struct pynn_optimizer_spec *spec,
+                        double rate, struct pynn_optimizer_state *state,
+                        const struct pynn_run *runs, int64_t n_runs, void *params,
+                        void *grads) PYNN_MUST_USE;
 
 /* ---- Training ------------------------------------------------------------------------ */
 
@@ -198,30 +202,31 @@ struct pynn_fit {
     const double *weight; /* per row of x, or NULL */
     int64_t rows;         /* rows [0, rows) of x are trained on */
     int64_t batch;
-    int64_t epochs;       /* epochs to finish in this call, at most */
-    int64_t max_steps;    /* stop after this many steps; 0: no limit */
-    double max_seconds;   /* return after about this long; 0: no limit */
-    int32_t shuffle;      /* 0 order as given; 1 permuted unless one batch holds all */
-    uint64_t seed;        /* of the shuffle */
+    int64_t epochs;     /* epochs to finish in this call, at most */
+    int64_t max_steps;  /* stop after this many steps; 0: no limit */
+    double max_seconds; /* return after about this long; 0: no limit */
+    int32_t shuffle;    /* 0 order as given; 1 permuted unless one batch holds all */
+    uint64_t seed;      /* of the shuffle */
     const struct pynn_optimizer_spec *optimizer;
     const struct pynn_run *runs; /* all trainable variables */
     int64_t n_runs;
-    const double *rates; /* learning rate of each step of this call; the last one repeats */
+    const double *rates; /* of learning at each step of this call; the last repeats */
     int64_t n_rates;
     /* Vectors of the caller, moved on by the call. */
     void *params;
     void *grads; /* as long as params; needed for norm clipping, else may be NULL */
     struct pynn_optimizer_state *state;
-    int64_t *order; /* [rows], the permutation: kept by the caller while an epoch is under
-                       way; may be NULL when shuffle is 0 */
+    /* [rows], the permutation: kept by the caller while an epoch is under way; may be
+     * NULL when shuffle is 0 */
+    int64_t *order;
     /* Where training stands; kept by the caller between calls. */
-    uint64_t epoch;      /* permutations drawn so far: numbers them */
-    int64_t position;    /* rows of the current epoch already trained on */
-    double *sums;        /* [epochs, pynn_plan_sums]: running sums of each epoch */
+    uint64_t epoch;   /* permutations drawn so far: numbers them */
+    int64_t position; /* rows of the current epoch already trained on */
+    double *sums;     /* [epochs, pynn_plan_sums]: running sums of each epoch */
     /* Results. */
     int64_t epochs_done; /* epochs finished in this call */
     int64_t steps_done;
-    int64_t bad_step;    /* first step of this call whose loss was not finite, or -1 */
+    int64_t bad_step; /* first step of this call whose loss was not finite, or -1 */
 };
 
 /* Trains until epochs, steps or seconds are used up. Call again with what is left to go

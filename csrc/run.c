@@ -58,8 +58,9 @@ static void predict_body(void *context, int32_t thread)
     }
 }
 
-pynn_status pynn_predict(pynn_plan *plan, const void *params, const struct pynn_array *x,
-                         int64_t first, int64_t rows, void *out)
+pynn_status pynn_predict(pynn_plan *plan, const void *params,
+                         const struct pynn_array *x, int64_t first, int64_t rows,
+                         void *out)
 {
     PYNN_TRY(pynn_source_check(plan, x, NULL, first, rows));
     int32_t ops = ops_before_scores(plan);
@@ -84,8 +85,8 @@ pynn_status pynn_predict(pynn_plan *plan, const void *params, const struct pynn_
 /* ---- evaluate ---- */
 
 /* In order of rows, so that the result does not depend on threads or on slicing. */
-static void add_rows(const pynn_plan *plan, const double *values, int64_t ld, int64_t rows,
-                     double *sums)
+static void add_rows(const pynn_plan *plan, const double *values, int64_t ld,
+                     int64_t rows, double *sums)
 {
     for (int32_t k = 0; k < plan->n_sums; k++)
         for (int64_t i = 0; i < rows; i++)
@@ -108,7 +109,8 @@ static void evaluate_body(void *context, int32_t thread)
     pynn_block_init(&block, plan, thread, job->params);
     block.sums_ld = PYNN_EVALUATE_ROWS;
     for (int64_t start = 0; start < job->rows; start += PYNN_EVALUATE_ROWS) {
-        int64_t rows = job->rows - start < PYNN_EVALUATE_ROWS ? job->rows - start : PYNN_EVALUATE_ROWS;
+        int64_t rows = job->rows - start < PYNN_EVALUATE_ROWS ? job->rows - start
+                                                              : PYNN_EVALUATE_ROWS;
         int64_t i, end;
         pynn_share(rows, job->size, thread, &i, &end);
         for (int64_t n; i < end; i += n) {
@@ -126,9 +128,10 @@ static void evaluate_body(void *context, int32_t thread)
     }
 }
 
-pynn_status pynn_evaluate(pynn_plan *plan, const void *params, const struct pynn_array *x,
-                          const struct pynn_array *y, const double *weight, int64_t first,
-                          int64_t rows, double *sums, double *values)
+pynn_status pynn_evaluate(pynn_plan *plan, const void *params,
+                          const struct pynn_array *x, const struct pynn_array *y,
+                          const double *weight, int64_t first, int64_t rows,
+                          double *sums, double *values)
 {
     PYNN_TRY(pynn_source_check(plan, x, y, first, rows));
     if (plan->max_rows != 0 || plan->n_sums == 0 || !y)
@@ -169,13 +172,14 @@ static void forward_body(void *context, int32_t thread)
 static void store_output(const pynn_plan *plan, int64_t rows, char *out)
 {
     struct pynn_block all = {.plan = plan, .rows = rows};
-    pynn_block_store(&all, plan->output, plan->arena + plan->tensors[plan->output].value,
-                     out);
+    pynn_block_store(&all, plan->output,
+                     plan->arena + plan->tensors[plan->output].value, out);
 }
 
-pynn_status pynn_forward(pynn_plan *plan, const void *params, const struct pynn_array *x,
-                         const struct pynn_array *y, const double *weight, uint64_t step,
-                         int64_t rows, void *out, double *sums)
+pynn_status pynn_forward(pynn_plan *plan, const void *params,
+                         const struct pynn_array *x, const struct pynn_array *y,
+                         const double *weight, uint64_t step, int64_t rows, void *out,
+                         double *sums)
 {
     PYNN_TRY(pynn_source_check(plan, x, y, 0, rows));
     if (rows > plan->max_rows)
@@ -231,7 +235,8 @@ static void backward_body(void *context, int32_t thread)
 }
 
 /* dst[rows, slot] padded with zeros = src[rows, slot] unpadded. */
-static void load_gradient(const pynn_plan *plan, int32_t slot, int64_t rows, const char *src)
+static void load_gradient(const pynn_plan *plan, int32_t slot, int64_t rows,
+                          const char *src)
 {
     const struct pynn_tensor *t = &plan->tensors[slot];
     char *dst = plan->arena + t->grad;
@@ -253,7 +258,10 @@ pynn_status pynn_backward(pynn_plan *plan, const void *params, const void *dout,
     if (!pynn_plan_enter(plan))
         return PYNN_BUSY;
     struct backward_job job = {
-        .base = {.plan = plan, .params = params, .rows = rows, .step = plan->forward_step},
+        .base = {.plan = plan,
+                 .params = params,
+                 .rows = rows,
+                 .step = plan->forward_step},
         .apply = {.grads = grads},
     };
     plan->forward_rows = 0; /* gradients are overwritten on the way */

@@ -44,10 +44,7 @@ int pynn_get_num_threads(void)
     return n;
 }
 
-void pynn_set_num_threads(int n)
-{
-    atomic_store(&thread_limit, clamp(n));
-}
+void pynn_set_num_threads(int n) { atomic_store(&thread_limit, clamp(n)); }
 
 #if defined(_WIN32)
 
@@ -58,10 +55,7 @@ void pynn_team_run(int32_t n, int32_t *size, pynn_body *body, void *context)
     body(context, 0);
 }
 
-void pynn_team_barrier(int32_t size)
-{
-    (void)size;
-}
+void pynn_team_barrier(int32_t size) { (void)size; }
 
 #else
 
@@ -129,7 +123,8 @@ static void gate_open(struct gate *gate)
 
 static void gate_wait(struct gate *gate, unsigned seen)
 {
-    int64_t end = 0; /* of spinning; the clock is read only when the wait is not short */
+    int64_t end =
+        0; /* of spinning; the clock is read only when the wait is not short */
     do {
         for (int i = 0; i < 32; i++) {
             if (atomic_load_explicit(&gate->value, memory_order_acquire) != seen)

@@ -36,8 +36,9 @@ struct trainer {
     bool fused; /* update in the epilogue of the weight gradient */
     bool small; /* steps of some microseconds: look at the clock now and then */
     int64_t stretch_start; /* steps done before it */
-    double end, stretch_end; /* when to return, and when to choose threads again; seconds */
-    struct step steps[2];    /* the running one, and the next */
+    double end,
+        stretch_end; /* when to return, and when to choose threads again; seconds */
+    struct step steps[2]; /* the running one, and the next */
     double gscale;        /* of the separate pass: global norm clipping */
 };
 
@@ -81,8 +82,8 @@ static void prepare(struct trainer *trainer, struct step *step)
     step->rows = fit->batch < left ? fit->batch : left;
     step->number = fit->state->iteration;
     int64_t i = fit->steps_done < fit->n_rates ? fit->steps_done : fit->n_rates - 1;
-    pynn_update_prepare(fit->optimizer, fit->rates[i], step->number + 1, fit->state->scalar,
-                        &step->args);
+    pynn_update_prepare(fit->optimizer, fit->rates[i], step->number + 1,
+                        fit->state->scalar, &step->args);
 }
 
 /* Adds the losses of arena rows [0, rows) to the epoch's sums, in order of rows. */
@@ -91,7 +92,8 @@ static void add_losses(struct trainer *trainer, int64_t rows)
     const pynn_plan *plan = trainer->plan;
     struct pynn_fit *fit = trainer->fit;
     double *sums = fit->sums + fit->epochs_done * plan->n_sums;
-    const double *values = (const double *)(const void *)(plan->arena + plan->row_values);
+    const double *values =
+        (const double *)(const void *)(plan->arena + plan->row_values);
     bool was_finite = isfinite(sums[0]);
     for (int32_t k = 0; k < plan->n_sums; k++) {
         double sum = sums[k];
@@ -119,13 +121,14 @@ static void count_step(struct trainer *trainer, const struct step *step)
 /* ---- One piece of a batch ---- */
 
 static void run_rows(const struct trainer *trainer, const struct step *step,
-                     struct pynn_block *block, int32_t thread, int64_t first, int64_t rows)
+                     struct pynn_block *block, int32_t thread, int64_t first,
+                     int64_t rows)
 {
     const struct pynn_fit *fit = trainer->fit;
     const pynn_plan *plan = trainer->plan;
     bool permuted = fit->shuffle && fit->batch < fit->rows;
-    struct pynn_source source = {fit->x, fit->y, fit->weight, permuted ? fit->order : NULL,
-                                 step->start};
+    struct pynn_source source = {fit->x, fit->y, fit->weight,
+                                 permuted ? fit->order : NULL, step->start};
     block->training = true;
     block->step = step->number;
     block->scale = 1.0 / (double)step->rows;
@@ -139,8 +142,24 @@ static void run_rows(const struct trainer *trainer, const struct step *step,
     }
 }
 
-static void run_tasks(const struct trainer *trainer, const struct step *step, int32_t thread,
-                      int64_t first, int64_t rows, char *scratch)
+/* Rows of the next batch are on their way from memory while the weights are updated:
+ * task i of n asks for its part of this thread's. */
+static void prefetch_rows(const struct trainer *trainer, const struct step *step,
+                          int32_t thread, int64_t i, int64_t n)
+{
+    const struct pynn_fit *fit = trainer->fit;
+    int64_t next = step->start + step->rows, left = fit->rows - next, first, end;
+    if (!fit->shuffle || left <= 0)
+        return;
+    pynn_share(left < fit->batch ? left : fit->batch, trainer->size, thread, &first,
+               &end);
+    int64_t a = first + (end - first) * i / n, b = first + (end - first) * (i + 1) / n;
+    for (int64_t r = a; r < b; r++)
+        pynn_prefetch_row(fit->x, fit->order[next + r]);
+}
+
+static void run_tasks(const struct trainer *trainer, const struct step *step,
+                      int32_t thread, int64_t first, int64_t rows, char *scratch)
 {
     const pynn_plan *plan = trainer->plan;
     const struct pynn_fit *fit = trainer->fit;
@@ -155,9 +174,11 @@ static void run_tasks(const struct trainer *trainer, const struct step *step, in
     /* the same tasks every step, so that their weights and state stay in this core's L2 */
     int64_t a = plan->n_tasks * thread / trainer->size;
     int64_t b = plan->n_tasks * (thread + 1) / trainer->size;
-    for (int64_t t = a; t < b; t++)
+    for (int64_t t = a; t < b; t++) {
+        prefetch_rows(trainer, step, thread, t - a, b - a);
         pynn_op_classes[plan->ops[plan->tasks[t].op].kind]->run_task(
             plan, &plan->tasks[t], rows, &apply, scratch);
+    }
 }
 
 /* ---- The separate update pass ---- */
@@ -177,7 +198,8 @@ static double clip_scale(double clip, double sum)
 
 static double global_scale(const struct pynn_kernels *k,
                            const struct pynn_optimizer_spec *spec,
-                           const struct pynn_run *runs, int64_t n_runs, const char *grads)
+                           const struct pynn_run *runs, int64_t n_runs,
+                           const char *grads)
 {
     double sum = 0;
     if (spec->global_clipnorm <= 0)
@@ -195,14 +217,16 @@ struct pass { /* one flat update */
     char *params, *grads;
 };
 
-static void update_run(const struct pass *pass, const struct pynn_run *run, int32_t thread,
-                       int32_t size)
+static void update_run(const struct pass *pass, const struct pynn_run *run,
+                       int32_t thread, int32_t size)
 {
     struct pynn_update_args args = pass->args;
     size_t esize = pass->k->esize;
     if (pass->spec->clipnorm > 0)
-        args.gscale = clip_scale(pass->spec->clipnorm, squares(pass->k, run, pass->grads));
-    for (int64_t i = (int64_t)thread * CHUNK; i < run->length; i += (int64_t)size * CHUNK) {
+        args.gscale =
+            clip_scale(pass->spec->clipnorm, squares(pass->k, run, pass->grads));
+    for (int64_t i = (int64_t)thread * CHUNK; i < run->length;
+         i += (int64_t)size * CHUNK) {
         int64_t n = run->length - i < CHUNK ? run->length - i : CHUNK;
         size_t at = (size_t)(run->offset + i) * esize;
         void *s[PYNN_MAX_STATE];
@@ -213,13 +237,14 @@ static void update_run(const struct pass *pass, const struct pynn_run *run, int3
     }
 }
 
-static void update_pass(struct trainer *trainer, const struct step *step, int32_t thread)
+static void update_pass(struct trainer *trainer, const struct step *step,
+                        int32_t thread)
 {
     const struct pynn_fit *fit = trainer->fit;
     const pynn_plan *plan = trainer->plan;
     if (thread == 0)
-        trainer->gscale = global_scale(plan->k, fit->optimizer, fit->runs, fit->n_runs,
-                                       fit->grads);
+        trainer->gscale =
+            global_scale(plan->k, fit->optimizer, fit->runs, fit->n_runs, fit->grads);
     pynn_team_barrier(trainer->size);
     struct pass pass = {plan->k,    fit->optimizer, step->args,
                         fit->state, fit->params,    fit->grads};
@@ -232,9 +257,10 @@ static void update_pass(struct trainer *trainer, const struct step *step, int32_
             pynn_op_classes[plan->ops[i].kind]->refresh(plan, i, fit->params);
 }
 
-pynn_status pynn_update(int32_t dtype, const struct pynn_optimizer_spec *spec, double rate,
-                        struct pynn_optimizer_state *state, const struct pynn_run *runs,
-                        int64_t n_runs, void *params, void *grads)
+pynn_status pynn_update(int32_t dtype, const struct pynn_optimizer_spec *spec,
+                        double rate, struct pynn_optimizer_state *state,
+                        const struct pynn_run *runs, int64_t n_runs, void *params,
+                        void *grads)
 {
     if ((dtype != PYNN_F32 && dtype != PYNN_F64) || spec->kind < 0 ||
         spec->kind >= PYNN_OPT_COUNT)
@@ -254,8 +280,8 @@ pynn_status pynn_update(int32_t dtype, const struct pynn_optimizer_spec *spec, d
 
 /* ---- The loop ---- */
 
-static void run_step(struct trainer *trainer, const struct step *step, struct step *next,
-                     struct pynn_block *block, int32_t thread)
+static void run_step(struct trainer *trainer, const struct step *step,
+                     struct step *next, struct pynn_block *block, int32_t thread)
 {
     const pynn_plan *plan = trainer->plan;
     for (int64_t first = 0, n; first < step->rows; first += n) {
@@ -291,11 +317,12 @@ static pynn_status check(const pynn_plan *plan, const struct pynn_fit *fit)
 {
     PYNN_TRY(pynn_source_check(plan, fit->x, fit->y, 0, fit->rows));
     const struct pynn_optimizer_spec *spec = fit->optimizer;
-    bool loss = plan->n_sums > 0 &&
-                plan->ops[plan->n_ops - plan->n_sums].kind == PYNN_OP_LOSS;
-    bool valid = plan->max_rows > 0 && loss && fit->y && fit->rows > 0 && fit->batch > 0 &&
-                 fit->epochs >= 0 && fit->position >= 0 && fit->position < fit->rows &&
-                 fit->n_rates > 0 && (fit->order || !fit->shuffle) && spec->kind >= 0 &&
+    bool loss =
+        plan->n_sums > 0 && plan->ops[plan->n_ops - plan->n_sums].kind == PYNN_OP_LOSS;
+    bool valid = plan->max_rows > 0 && loss && fit->y && fit->rows > 0 &&
+                 fit->batch > 0 && fit->epochs >= 0 && fit->position >= 0 &&
+                 fit->position < fit->rows && fit->n_rates > 0 &&
+                 (fit->order || !fit->shuffle) && spec->kind >= 0 &&
                  spec->kind < PYNN_OPT_COUNT;
     return valid ? PYNN_OK : PYNN_INVALID;
 }

@@ -74,7 +74,9 @@ cdef View vector_of(object source, int dtype, Py_ssize_t length, bint writable):
     """A contiguous vector of at least `length` elements (-1: any) of one type."""
     cdef View view = View()
     cdef int flags = PyBUF_ANY_CONTIGUOUS | PyBUF_FORMAT
-    PyObject_GetBuffer(source, &view.buffer, flags | (PyBUF_WRITABLE if writable else 0))
+    if writable:
+        flags |= PyBUF_WRITABLE
+    PyObject_GetBuffer(source, &view.buffer, flags)
     view.held = True
     if not PyBuffer_IsContiguous(&view.buffer, b"C"):
         raise ValueError("expected a C-contiguous array")

@@ -86,7 +86,7 @@ cdef class Plan:
         cdef pynn_array array
         cdef pynn_status status
         cdef View w = vector_of(params, self.dtype, self.n_params, False)
-        cdef View source = rows_of(x, &array)
+        cdef View _source = rows_of(x, &array)
         cdef View result = vector_of(out, self.dtype, rows * self.out_size, True)
         with nogil:
             status = pynn_predict(self.plan, w.buffer.buf, &array, first, rows,
@@ -100,15 +100,15 @@ cdef class Plan:
         cdef pynn_array xs, ys
         cdef pynn_status status
         cdef View w = vector_of(params, self.dtype, self.n_params, False)
-        cdef View source = rows_of(x, &xs), target = rows_of(y, &ys)
+        cdef View _source = rows_of(x, &xs), _target = rows_of(y, &ys)
         cdef View weights = optional_vector(weight, PYNN_F64, xs.shape[0], False)
         cdef View totals = vector_of(sums, PYNN_F64, pynn_plan_sums(self.plan), True)
         cdef View terms = optional_vector(values, PYNN_F64, rows * self.n_sums, True)
         cdef const double *by_row = <const double *>pointer(weights)
         cdef double *kept = <double *>pointer(terms)
         with nogil:
-            status = pynn_evaluate(self.plan, w.buffer.buf, &xs, &ys, by_row, first, rows,
-                                   <double *>totals.buffer.buf, kept)
+            status = pynn_evaluate(self.plan, w.buffer.buf, &xs, &ys, by_row, first,
+                                   rows, <double *>totals.buffer.buf, kept)
         if status != PYNN_OK:
             fail(status)
 
@@ -117,10 +117,10 @@ cdef class Plan:
         cdef pynn_array xs, ys
         cdef const pynn_array *y_or_null = NULL
         cdef pynn_status status
-        cdef View target, w = vector_of(params, self.dtype, self.n_params, False)
-        cdef View source = rows_of(x, &xs)
+        cdef View _target, w = vector_of(params, self.dtype, self.n_params, False)
+        cdef View _source = rows_of(x, &xs)
         if y is not None:
-            target = rows_of(y, &ys)
+            _target = rows_of(y, &ys)
             y_or_null = &ys
         cdef View weights = optional_vector(weight, PYNN_F64, xs.shape[0], False)
         cdef View result = optional_vector(out, self.dtype, rows * self.out_size, True)
@@ -138,14 +138,15 @@ cdef class Plan:
         self._check()
         cdef pynn_status status
         cdef View w = vector_of(params, self.dtype, self.n_params, False)
-        cdef View upstream = optional_vector(dout, self.dtype, rows * self.out_size, False)
+        cdef int64_t n_out = rows * self.out_size
+        cdef View upstream = optional_vector(dout, self.dtype, n_out, False)
         cdef View g = vector_of(grads, self.dtype, self.n_params, True)
         cdef View down = optional_vector(dx, self.dtype, rows * self.in_size, True)
         cdef const void *from_out = pointer(upstream)
         cdef void *to_in = pointer(down)
         with nogil:
-            status = pynn_backward(self.plan, w.buffer.buf, from_out, rows, g.buffer.buf,
-                                   to_in)
+            status = pynn_backward(self.plan, w.buffer.buf, from_out, rows,
+                                   g.buffer.buf, to_in)
         if status != PYNN_OK:
             fail(status)
 
@@ -159,7 +160,7 @@ cdef class Plan:
         cdef pynn_optimizer_state state
         cdef pynn_fit fit
         cdef pynn_status status
-        cdef View source = rows_of(x, &xs), target = rows_of(y, &ys)
+        cdef View _source = rows_of(x, &xs), _target = rows_of(y, &ys)
         cdef View weights = optional_vector(weight, PYNN_F64, xs.shape[0], False)
         read_spec(optimizer, &spec)
         kept = read_state(slots, scalar, iteration, self.dtype, self.n_params, &spec,
@@ -187,8 +188,8 @@ cdef class Plan:
         if status != PYNN_OK:
             fail(status)
         write_scalar(kept, &state)
-        return (fit.epochs_done, fit.steps_done, fit.bad_step, state.iteration, fit.epoch,
-                fit.position)
+        return (fit.epochs_done, fit.steps_done, fit.bad_step, state.iteration,
+                fit.epoch, fit.position)
 
 
 def optimizer_state(tuple spec):
@@ -216,8 +217,8 @@ def update(int dtype, tuple spec, double rate, slots, scalar, uint64_t iteration
     cdef int64_t n_runs = run_view.buffer.len // <Py_ssize_t>sizeof(pynn_run)
     with nogil:
         status = pynn_update(dtype, &c_spec, rate, &state,
-                             <const pynn_run *>run_view.buffer.buf, n_runs, w.buffer.buf,
-                             g.buffer.buf)
+                             <const pynn_run *>run_view.buffer.buf, n_runs,
+                             w.buffer.buf, g.buffer.buf)
     if status != PYNN_OK:
         fail(status)
     write_scalar(kept, &state)

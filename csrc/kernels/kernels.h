@@ -71,14 +71,15 @@ struct pynn_loss_args {
  * constants, prepared once per step by pynn_update_prepare (csrc/update.c). */
 struct pynn_update_args {
     double c[12];
-    double clip;    /* limit on |g|, or 0 for none */
-    double decay;   /* w -= decay * w before the rule; 0 for none */
-    double gscale;  /* g is multiplied by this first (norm clipping); 1 for none */
+    double clip;   /* limit on |g|, or 0 for none */
+    double decay;  /* w -= decay * w before the rule; 0 for none */
+    double gscale; /* g is multiplied by this first (norm clipping); 1 for none */
 };
 
 typedef void pynn_act_forward(const double *attr, size_t n, const void *x, void *y);
-typedef void pynn_act_backward(const double *attr, size_t n, const void *x, const void *y,
-                               const void *dy, void *dx); /* unused one of x, y: NULL */
+typedef void pynn_act_backward(const double *attr, size_t n, const void *x,
+                               const void *y, const void *dy,
+                               void *dx); /* unused one of x, y: NULL */
 typedef void pynn_loss_kernel(const struct pynn_loss_args *args);
 typedef void pynn_update_kernel(const struct pynn_update_args *args, size_t n, void *w,
                                 const void *g, void *s0, void *s1, void *s2);

@@ -7,47 +7,41 @@
 #define VL_f32 1
 #define VL_f64 1
 
-#define PYNN_GENERIC_VECTOR(T, REAL, INT, SQRT)                                      \
-    typedef REAL v##T;                                                               \
-    typedef INT i##T;                                                                \
-    PYNN_INLINE v##T v##T##_load(const REAL *p) { return *p; }                       \
-    PYNN_INLINE void v##T##_store(REAL *p, v##T v) { *p = v; }                       \
-    PYNN_INLINE v##T v##T##_set1(REAL s) { return s; }                               \
-    PYNN_INLINE v##T v##T##_fma(v##T a, v##T b, v##T c) { return a * b + c; }        \
-    PYNN_INLINE v##T v##T##_fnma(v##T a, v##T b, v##T c) { return c - a * b; }       \
-    PYNN_INLINE v##T v##T##_max(v##T a, v##T b) { return a > b ? a : b; }            \
-    PYNN_INLINE v##T v##T##_min(v##T a, v##T b) { return a < b ? a : b; }            \
-    PYNN_INLINE v##T v##T##_sqrt(v##T a) { return SQRT(a); }                         \
-    PYNN_INLINE i##T v##T##_bits(v##T a)                                             \
-    {                                                                                \
-        i##T k;                                                                      \
-        memcpy(&k, &a, sizeof k);                                                    \
-        return k;                                                                    \
-    }                                                                                \
-    PYNN_INLINE v##T v##T##_real(i##T k)                                             \
-    {                                                                                \
-        v##T a;                                                                      \
-        memcpy(&a, &k, sizeof a);                                                    \
-        return a;                                                                    \
-    }                                                                                \
-    PYNN_INLINE i##T v##T##_lt(v##T a, v##T b) { return -(i##T)(a < b); }            \
-    PYNN_INLINE i##T v##T##_le(v##T a, v##T b) { return -(i##T)(a <= b); }           \
-    PYNN_INLINE i##T v##T##_gt(v##T a, v##T b) { return -(i##T)(a > b); }            \
-    PYNN_INLINE i##T v##T##_ge(v##T a, v##T b) { return -(i##T)(a >= b); }           \
-    PYNN_INLINE i##T v##T##_eq(v##T a, v##T b) { return -(i##T)(a == b); }           \
-    PYNN_INLINE i##T v##T##_ne(v##T a, v##T b) { return -(i##T)(a != b); }           \
-    PYNN_INLINE v##T v##T##_select(i##T m, v##T a, v##T b) { return m ? a : b; }     \
-    PYNN_INLINE i##T v##T##_iset1(INT k) { return k; }                               \
-    PYNN_INLINE i##T v##T##_iadd(i##T a, i##T b)                                     \
-    {                                                                                \
-        return (i##T)((u##T)a + (u##T)b);                                            \
-    }                                                                                \
-    PYNN_INLINE i##T v##T##_isub(i##T a, i##T b)                                     \
-    {                                                                                \
-        return (i##T)((u##T)a - (u##T)b);                                            \
-    }                                                                                \
-    PYNN_INLINE i##T v##T##_ishl(i##T a, int k) { return (i##T)((u##T)a << k); }     \
-    PYNN_INLINE i##T v##T##_ishr(i##T a, int k) { return a >> k; }                   \
+#define PYNN_GENERIC_VECTOR(T, REAL, INT, SQRT)                                        \
+    typedef REAL v##T;                                                                 \
+    typedef INT i##T;                                                                  \
+    PYNN_INLINE v##T v##T##_load(const REAL *p) { return *p; }                         \
+    PYNN_INLINE void v##T##_store(REAL *p, v##T v) { *p = v; }                         \
+    PYNN_INLINE v##T v##T##_set1(REAL s) { return s; }                                 \
+    PYNN_INLINE v##T v##T##_fma(v##T a, v##T b, v##T c) { return a * b + c; }          \
+    PYNN_INLINE v##T v##T##_fnma(v##T a, v##T b, v##T c) { return c - a * b; }         \
+    PYNN_INLINE v##T v##T##_max(v##T a, v##T b) { return a > b ? a : b; }              \
+    PYNN_INLINE v##T v##T##_min(v##T a, v##T b) { return a < b ? a : b; }              \
+    PYNN_INLINE v##T v##T##_sqrt(v##T a) { return SQRT(a); }                           \
+    PYNN_INLINE i##T v##T##_bits(v##T a)                                               \
+    {                                                                                  \
+        i##T k;                                                                        \
+        memcpy(&k, &a, sizeof k);                                                      \
+        return k;                                                                      \
+    }                                                                                  \
+    PYNN_INLINE v##T v##T##_real(i##T k)                                               \
+    {                                                                                  \
+        v##T a;                                                                        \
+        memcpy(&a, &k, sizeof a);                                                      \
+        return a;                                                                      \
+    }                                                                                  \
+    PYNN_INLINE i##T v##T##_lt(v##T a, v##T b) { return -(i##T)(a < b); }              \
+    PYNN_INLINE i##T v##T##_le(v##T a, v##T b) { return -(i##T)(a <= b); }             \
+    PYNN_INLINE i##T v##T##_gt(v##T a, v##T b) { return -(i##T)(a > b); }              \
+    PYNN_INLINE i##T v##T##_ge(v##T a, v##T b) { return -(i##T)(a >= b); }             \
+    PYNN_INLINE i##T v##T##_eq(v##T a, v##T b) { return -(i##T)(a == b); }             \
+    PYNN_INLINE i##T v##T##_ne(v##T a, v##T b) { return -(i##T)(a != b); }             \
+    PYNN_INLINE v##T v##T##_select(i##T m, v##T a, v##T b) { return m ? a : b; }       \
+    PYNN_INLINE i##T v##T##_iset1(INT k) { return k; }                                 \
+    PYNN_INLINE i##T v##T##_iadd(i##T a, i##T b) { return (i##T)((u##T)a + (u##T)b); } \
+    PYNN_INLINE i##T v##T##_isub(i##T a, i##T b) { return (i##T)((u##T)a - (u##T)b); } \
+    PYNN_INLINE i##T v##T##_ishl(i##T a, int k) { return (i##T)((u##T)a << k); }       \
+    PYNN_INLINE i##T v##T##_ishr(i##T a, int k) { return a >> k; }                     \
     PYNN_INLINE v##T v##T##_lane(void) { return 0; }
 
 typedef uint32_t uf32;

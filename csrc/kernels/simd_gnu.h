@@ -50,32 +50,29 @@ PYNN_INLINE vf64 vf64_fnma(vf64 a, vf64 b, vf64 c)
     return (vf64)vfmsq_f64((float64x2_t)c, (float64x2_t)a, (float64x2_t)b);
 }
 #else
-#define PYNN_X86_VECTOR(T, P, REAL)                                                  \
-    PYNN_INLINE v##T v##T##_set1(REAL s) { return (v##T)PYNN_X86(set1, P)(s); }      \
-    PYNN_INLINE v##T v##T##_sqrt(v##T a)                                             \
-    {                                                                                \
-        return (v##T)PYNN_X86(sqrt, P)((n##T)a);                                     \
-    }                                                                                \
-    PYNN_INLINE v##T v##T##_max(v##T a, v##T b)                                      \
-    {                                                                                \
-        return (v##T)PYNN_X86(max, P)((n##T)a, (n##T)b);                             \
-    }                                                                                \
-    PYNN_INLINE v##T v##T##_min(v##T a, v##T b)                                      \
-    {                                                                                \
-        return (v##T)PYNN_X86(min, P)((n##T)a, (n##T)b);                             \
+#define PYNN_X86_VECTOR(T, P, REAL)                                                    \
+    PYNN_INLINE v##T v##T##_set1(REAL s) { return (v##T)PYNN_X86(set1, P)(s); }        \
+    PYNN_INLINE v##T v##T##_sqrt(v##T a) { return (v##T)PYNN_X86(sqrt, P)((n##T)a); }  \
+    PYNN_INLINE v##T v##T##_max(v##T a, v##T b)                                        \
+    {                                                                                  \
+        return (v##T)PYNN_X86(max, P)((n##T)a, (n##T)b);                               \
+    }                                                                                  \
+    PYNN_INLINE v##T v##T##_min(v##T a, v##T b)                                        \
+    {                                                                                  \
+        return (v##T)PYNN_X86(min, P)((n##T)a, (n##T)b);                               \
     }
 PYNN_X86_VECTOR(f32, ps, float)
 PYNN_X86_VECTOR(f64, pd, double)
 
 #if PYNN_HAS_FMA
-#define PYNN_X86_FMA(T, P)                                                           \
-    PYNN_INLINE v##T v##T##_fma(v##T a, v##T b, v##T c)                              \
-    {                                                                                \
-        return (v##T)PYNN_X86(fmadd, P)((n##T)a, (n##T)b, (n##T)c);                  \
-    }                                                                                \
-    PYNN_INLINE v##T v##T##_fnma(v##T a, v##T b, v##T c)                             \
-    {                                                                                \
-        return (v##T)PYNN_X86(fnmadd, P)((n##T)a, (n##T)b, (n##T)c);                 \
+#define PYNN_X86_FMA(T, P)                                                             \
+    PYNN_INLINE v##T v##T##_fma(v##T a, v##T b, v##T c)                                \
+    {                                                                                  \
+        return (v##T)PYNN_X86(fmadd, P)((n##T)a, (n##T)b, (n##T)c);                    \
+    }                                                                                  \
+    PYNN_INLINE v##T v##T##_fnma(v##T a, v##T b, v##T c)                               \
+    {                                                                                  \
+        return (v##T)PYNN_X86(fnmadd, P)((n##T)a, (n##T)b, (n##T)c);                   \
     }
 PYNN_X86_FMA(f32, ps)
 PYNN_X86_FMA(f64, pd)
@@ -87,37 +84,37 @@ PYNN_INLINE vf64 vf64_fnma(vf64 a, vf64 b, vf64 c) { return c - a * b; }
 #endif
 #endif
 
-#define PYNN_GNU_VECTOR(T, REAL, INT)                                                \
-    PYNN_INLINE v##T v##T##_load(const REAL *p)                                      \
-    {                                                                                \
-        v##T v;                                                                      \
-        memcpy(&v, p, sizeof v);                                                     \
-        return v;                                                                    \
-    }                                                                                \
-    PYNN_INLINE void v##T##_store(REAL *p, v##T v) { memcpy(p, &v, sizeof v); }      \
-    PYNN_INLINE i##T v##T##_bits(v##T a) { return (i##T)a; }                         \
-    PYNN_INLINE v##T v##T##_real(i##T k) { return (v##T)k; }                         \
-    PYNN_INLINE i##T v##T##_lt(v##T a, v##T b) { return (i##T)(a < b); }             \
-    PYNN_INLINE i##T v##T##_le(v##T a, v##T b) { return (i##T)(a <= b); }            \
-    PYNN_INLINE i##T v##T##_gt(v##T a, v##T b) { return (i##T)(a > b); }             \
-    PYNN_INLINE i##T v##T##_ge(v##T a, v##T b) { return (i##T)(a >= b); }            \
-    PYNN_INLINE i##T v##T##_eq(v##T a, v##T b) { return (i##T)(a == b); }            \
-    PYNN_INLINE i##T v##T##_ne(v##T a, v##T b) { return (i##T)(a != b); }            \
-    PYNN_INLINE v##T v##T##_select(i##T m, v##T a, v##T b)                           \
-    {                                                                                \
-        return (v##T)(((i##T)a & m) | ((i##T)b & ~m));                               \
-    }                                                                                \
-    PYNN_INLINE i##T v##T##_iset1(INT k) { return (i##T){0} + k; }                   \
+#define PYNN_GNU_VECTOR(T, REAL, INT)                                                  \
+    PYNN_INLINE v##T v##T##_load(const REAL *p)                                        \
+    {                                                                                  \
+        v##T v;                                                                        \
+        memcpy(&v, p, sizeof v);                                                       \
+        return v;                                                                      \
+    }                                                                                  \
+    PYNN_INLINE void v##T##_store(REAL *p, v##T v) { memcpy(p, &v, sizeof v); }        \
+    PYNN_INLINE i##T v##T##_bits(v##T a) { return (i##T)a; }                           \
+    PYNN_INLINE v##T v##T##_real(i##T k) { return (v##T)k; }                           \
+    PYNN_INLINE i##T v##T##_lt(v##T a, v##T b) { return (i##T)(a < b); }               \
+    PYNN_INLINE i##T v##T##_le(v##T a, v##T b) { return (i##T)(a <= b); }              \
+    PYNN_INLINE i##T v##T##_gt(v##T a, v##T b) { return (i##T)(a > b); }               \
+    PYNN_INLINE i##T v##T##_ge(v##T a, v##T b) { return (i##T)(a >= b); }              \
+    PYNN_INLINE i##T v##T##_eq(v##T a, v##T b) { return (i##T)(a == b); }              \
+    PYNN_INLINE i##T v##T##_ne(v##T a, v##T b) { return (i##T)(a != b); }              \
+    PYNN_INLINE v##T v##T##_select(i##T m, v##T a, v##T b)                             \
+    {                                                                                  \
+        return (v##T)(((i##T)a & m) | ((i##T)b & ~m));                                 \
+    }                                                                                  \
+    PYNN_INLINE i##T v##T##_iset1(INT k) { return (i##T){0} + k; }                     \
     PYNN_INLINE i##T v##T##_iadd(i##T a, i##T b) { return (i##T)((u##T)a + (u##T)b); } \
     PYNN_INLINE i##T v##T##_isub(i##T a, i##T b) { return (i##T)((u##T)a - (u##T)b); } \
-    PYNN_INLINE i##T v##T##_ishl(i##T a, int k) { return (i##T)((u##T)a << k); }     \
-    PYNN_INLINE i##T v##T##_ishr(i##T a, int k) { return a >> k; }                   \
-    PYNN_INLINE v##T v##T##_lane(void)                                               \
-    {                                                                                \
-        v##T v = {0};                                                                \
-        for (int j = 0; j < VL_##T; j++)                                             \
-            v[j] = (REAL)j;                                                          \
-        return v;                                                                    \
+    PYNN_INLINE i##T v##T##_ishl(i##T a, int k) { return (i##T)((u##T)a << k); }       \
+    PYNN_INLINE i##T v##T##_ishr(i##T a, int k) { return a >> k; }                     \
+    PYNN_INLINE v##T v##T##_lane(void)                                                 \
+    {                                                                                  \
+        v##T v = {0};                                                                  \
+        for (int j = 0; j < VL_##T; j++)                                               \
+            v[j] = (REAL)j;                                                            \
+        return v;                                                                      \
     }
 PYNN_GNU_VECTOR(f32, float, int32_t)
 PYNN_GNU_VECTOR(f64, double, int64_t)
