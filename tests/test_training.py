@@ -189,19 +189,21 @@ def test_rates_of_each_step():
     assert vectors(net) == vectors(other)
 
 
-def test_weights_of_rows():
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_weights_of_rows(shuffle):
     """A weight of zero still counts as a row; weights scale losses and gradients."""
     rng = seeded("weights of rows")
     weight = rng.uniform(0.0, 2.0, ROWS)
     weight[::5] = 0.0
     net, described, x, y = network(F64, dropout=0.0)
     net.restart("SGD", {"learning_rate": 0.1})
-    net.train(x, y, weight=weight)
+    net.train(x, y, weight=weight, shuffle=shuffle, seed=3)
+    order = philox.permutation(3, 0, ROWS) if shuffle else None
     expected, weights = train.train(
         oracle_layers(described, BATCH, STEPS),
         "sparse_categorical_crossentropy_logits",
         oracle_optimizers.SGD(0.1),
-        train.batches(x, y, BATCH, weight=weight),
+        train.batches(x, y, BATCH, order, weight),
     )
     sizes = [16, 16, 16, 2]
     np.testing.assert_allclose(net.sums[0, 0], np.dot(expected, sizes), rtol=1e-12)
