@@ -18,7 +18,9 @@ from pynn._variables import Array, Variable
 
 __all__ = ["load_weights", "save_weights"]
 
-_FORMAT = "pynn.weights.1"
+# The one key of the metadata (so that equal weights give equal files): the format, with
+# the checksum of all weights as value.
+_FORMAT = "pynn.weights.1.crc32"
 
 
 class Model(Protocol):
@@ -56,8 +58,7 @@ def save_weights(
     if not overwrite and path.exists():
         raise FileExistsError(f"{path} exists; pass overwrite=True to replace it")
     arrays = {name: v.numpy() for name, v in _named(model)}
-    header = {"format": _FORMAT, "crc32": f"{_checksum(arrays):08x}"}
-    replace_file(path, save(arrays, header))
+    replace_file(path, save(arrays, {_FORMAT: f"{_checksum(arrays):08x}"}))
 
 
 def load_weights(model: Model, filepath: str | os.PathLike[str]) -> None:
@@ -78,9 +79,9 @@ def load_weights(model: Model, filepath: str | os.PathLike[str]) -> None:
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except SafetensorError as error:
         raise ValueError(f"{path} is no readable weight file: {error}") from error
-    if header.get("format") != _FORMAT:
-        raise ValueError(f"{path}: expected {_FORMAT}, got {header.get('format')!r}")
-    if header.get("crc32") != f"{_checksum(arrays):08x}":
+    if _FORMAT not in header:
+        raise ValueError(f"{path}: expected {_FORMAT} in the metadata, got {header}")
+    if header[_FORMAT] != f"{_checksum(arrays):08x}":
         raise ValueError(f"{path} is damaged: its checksum is wrong")
     variables = dict(_named(model))
     _compare(path, variables, arrays)
