@@ -62,14 +62,26 @@ def _receive(url: str, file: IO[bytes], max_bytes: int) -> None:
     from urllib.error import HTTPError
     from urllib.request import urlopen
 
+    from tqdm import tqdm
+
     left = max_bytes
     try:
-        with urlopen(url, timeout=TIMEOUT) as answer:
+        with (
+            urlopen(url, timeout=TIMEOUT) as answer,
+            tqdm(
+                desc=url.rsplit("/", 1)[-1],
+                total=answer.length,
+                unit="B",
+                unit_scale=True,
+                disable=None,  # shown on a terminal only
+            ) as bar,
+        ):
             while chunk := answer.read(_CHUNK):
                 left -= len(chunk)
                 if left < 0:
                     raise OSError(f"more than {max_bytes} bytes")
                 file.write(chunk)
+                bar.update(len(chunk))
     except (OSError, HTTPException, ValueError) as error:
         if isinstance(error, HTTPError):
             error.close()
