@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What all tests share. This file also puts tests/ on the path, for `import oracle`."""
 
+import os
 import zlib
 
 import numpy as np
 import pytest
+
+# The Python processes that tests start import the installed package, as the tests do, and
+# not the sources in the current directory.
+os.environ["PYTHONSAFEPATH"] = "1"
 
 
 @pytest.fixture
