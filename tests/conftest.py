@@ -7,7 +7,7 @@ import zlib
 import numpy as np
 import pytest
 
-# The Python processes that tests start import the installed package, as the tests do, and
+# Python processes that tests start import the installed package, as the tests do, and
 # not the sources in the current directory.
 os.environ["PYTHONSAFEPATH"] = "1"
 
