@@ -69,7 +69,8 @@ static void load_input(struct pynn_block *block, const struct pynn_source *sourc
     int64_t esize = (int64_t)plan->esize;
     block->input_ld = plan->tensors[0].ld;
     if (plan->direct_input && !source->order && pynn_array_row_is(x, plan->dtype) &&
-        x->strides[0] % esize == 0 && x->strides[0] > 0) {
+        x->strides[0] % esize == 0 && x->strides[0] > 0 &&
+        (uintptr_t)x->data % plan->esize == 0) {
         block->value[0] = (char *)(uintptr_t)x->data + place * x->strides[0];
         block->input_ld = x->strides[0] / esize;
     } else {
