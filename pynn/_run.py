@@ -89,7 +89,21 @@ class Run:
             How many were finished.
         bad : int
             First step of this call whose loss was not finite, or -1.
+
+        Raises
+        ------
+        RuntimeError
+            If the weights are being trained in another thread.
         """
+        turn = self.network.store.turn
+        if not turn.acquire(blocking=False):
+            raise RuntimeError("this model is being trained in another thread")
+        try:
+            return self._advance(sums, max_steps)
+        finally:
+            turn.release()
+
+    def _advance(self, sums: Array, max_steps: int) -> tuple[int, int]:
         network, optimizer = self.network, self.optimizer
         left = len(sums) * self.steps - self.position // self.batch
         limit = min(max_steps or left, left)

@@ -13,6 +13,7 @@ be shared between networks, copied and pickled.
 import math
 import os
 from collections.abc import Sequence
+from threading import Lock
 from typing import Any
 from weakref import WeakSet
 
@@ -55,6 +56,7 @@ class Store:
         self.vector = aligned(0, dtype)
         self.blocks: list[Block] = []
         self.users: WeakSet[Any] = WeakSet()  # told (`moved`) when offsets change
+        self.turn = Lock()  # held while the vector is trained
 
     def __getstate__(self) -> dict[str, Any]:
         return {"dtype": self.dtype, "vector": self.vector, "blocks": self.blocks}
@@ -64,6 +66,7 @@ class Store:
         self.vector = aligned(len(state["vector"]), self.dtype)
         self.vector[:] = state["vector"]
         self.users = WeakSet()
+        self.turn = Lock()
 
     def absorb(self, blocks: Sequence["Block"]) -> None:
         """Take over blocks of other stores, values included."""

@@ -282,3 +282,20 @@ def test_one_model_in_two_fits_is_an_error_or_in_turn(rng):
     assert "done" in seen
     assert all(text == "done" or "another thread" in text for text in seen)
     assert np.isfinite(model.evaluate(x, y, verbose=0)).all()
+
+
+@pytest.mark.parametrize("batch", [32, 7])
+def test_weights_in_training_are_taken(batch, rng):
+    """Whatever plan a call would run: one of its own trains the same weights."""
+    x, y = rng.normal(size=(64, 6)), rng.integers(0, 3, 64)
+    model = fresh()
+    model.fit(x, y, 32, verbose=0)
+    before = state(model)
+    with model.weights[0]._block.store.turn:  # as a training in another thread holds it
+        with pytest.raises(RuntimeError, match="another thread"):
+            model.fit(x, y, batch, verbose=0)
+        with pytest.raises(RuntimeError, match="another thread"):
+            model.train_on_batch(x[:batch], y[:batch])
+    assert state(model) == before
+    model.fit(x, y, batch, verbose=0)
+    assert state(model) != before
