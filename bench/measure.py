@@ -26,12 +26,13 @@ if TYPE_CHECKING:
 
 SCALE = {"us/step": 1e6, "ms/step": 1e3, "s/epoch": 1.0}
 CHECK_STEPS = 10
+CHECK_FLOPS = 1e11  # fewer steps, but two, where they would take more than this
 # float32 against float64 after ten steps of an order of 1e-3: measured below 1e-5
 TOLERANCE = 1e-4
 
 
 def check_training(kind: type[Rival], work: Training, threads: int) -> float:
-    """Train ten unshuffled steps and return the difference to float64 NumPy.
+    """Train some unshuffled steps and return the difference to float64 NumPy.
 
     Raises
     ------
@@ -42,8 +43,10 @@ def check_training(kind: type[Rival], work: Training, threads: int) -> float:
     from rivals import Numpy
 
     data = workloads.load(work.data)
-    rows = min(len(data.x), CHECK_STEPS * work.batch)
-    epochs = CHECK_STEPS * work.batch // rows
+    affordable = CHECK_FLOPS // work.net.flops(work.batch, training=True)
+    steps = max(2, min(CHECK_STEPS, int(affordable)))
+    rows = min(len(data.x), steps * work.batch)
+    epochs = steps * work.batch // rows
     outputs = []
     rule = work.optimizer
     if not kind.keras_adam:  # without epsilon both formulas are the same
