@@ -71,7 +71,10 @@ def test_import_beyond_numpy(benchmark):
 
     def run():
         done = subprocess.run(
-            [sys.executable, "-P", "-c", IMPORT], capture_output=True, text=True, check=True
+            [sys.executable, "-P", "-c", IMPORT],
+            capture_output=True,
+            text=True,
+            check=True,
         )
         times.append(float(done.stdout) * 1e3)
 
