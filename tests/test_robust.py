@@ -58,10 +58,11 @@ except KeyboardInterrupt:
 @pytest.mark.parametrize(
     ("call", "batch"), [("fit", 32), ("fit", 2000), ("evaluate", 1)]
 )
-def test_ctrl_c_stops_within_a_second(call, batch):
+def test_ctrl_c_stops_soon(call, batch):
+    """A moment on an idle machine; if the core did not look up, it would take days."""
     command = [sys.executable, "-c", INTERRUPTED, call, str(batch)]
     out = subprocess.check_output(command, text=True, timeout=60)
-    assert float(out.split()[-1]) < 1.0
+    assert float(out.split()[-1]) < 20.0
 
 
 MEASURED = """
