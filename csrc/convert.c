@@ -156,21 +156,6 @@ static void load_nested(const struct pynn_array *a, const char *src, int outer,
     }
 }
 
-void pynn_prefetch_row(const struct pynn_array *a, int64_t row)
-{
-#if defined(__GNUC__)
-    int64_t run;
-    if (split_row(a, &run) != 1 || a->ndim == 1)
-        return;
-    const char *src = (const char *)a->data + row * a->strides[0];
-    int64_t bytes = run * a->strides[a->ndim - 1];
-    for (int64_t i = 0; i < bytes; i += 64)
-        __builtin_prefetch(src + i, 0, 2);
-#else
-    (void)a, (void)row;
-#endif
-}
-
 void pynn_load_rows(const struct pynn_array *a, const int64_t *order, int64_t place,
                     int64_t rows, int32_t dtype, const struct pynn_tensor *t, char *dst)
 {

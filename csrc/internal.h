@@ -43,7 +43,6 @@ struct pynn_tensor {
 struct pynn_task {
     int32_t op;
     int64_t r0, r1, c0, c1;
-    double cost;
 };
 
 /* Seconds per training step, as last measured on one thread [0] and on `threads` [1]. */
@@ -179,8 +178,6 @@ void pynn_share(int64_t rows, int32_t size, int32_t thread, int64_t *a, int64_t 
 void pynn_load_rows(const struct pynn_array *a, const int64_t *order, int64_t place,
                     int64_t rows, int32_t dtype, const struct pynn_tensor *t,
                     char *dst);
-/* Asks for a row that will be loaded soon; any row number of the array. */
-void pynn_prefetch_row(const struct pynn_array *a, int64_t row);
 bool pynn_array_row_is(const struct pynn_array *a,
                        int32_t dtype); /* contiguous, same */
 

@@ -118,9 +118,7 @@ static pynn_status plan_tasks(pynn_plan *plan, int32_t index)
                                      r,
                                      r + rows < total ? r + rows : total,
                                      c,
-                                     c + columns < out->ld ? c + columns : out->ld,
-                                     0};
-            task.cost = (double)(task.r1 - task.r0) * (double)(task.c1 - task.c0);
+                                     c + columns < out->ld ? c + columns : out->ld};
             PYNN_TRY(pynn_plan_add_task(plan, task));
         }
     return PYNN_OK;

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "cpu.h"
 #include "internal.h"
 #include "rng.h"
 #include "threads.h"
@@ -35,11 +36,11 @@ struct trainer {
     int32_t size;
     bool fused; /* update in the epilogue of the weight gradient */
     bool small; /* steps of some microseconds: look at the clock now and then */
-    int64_t stretch_start; /* steps done before it */
-    double end,
-        stretch_end; /* when to return, and when to choose threads again; seconds */
-    struct step steps[2]; /* the running one, and the next */
-    double gscale;        /* of the separate pass: global norm clipping */
+    double end;            /* when to return; seconds of now() */
+    double stretch_end;    /* when to choose the threads again */
+    int64_t stretch_start; /* steps done before the stretch */
+    struct step steps[2];  /* the running one, and the next */
+    double gscale;         /* of the separate pass: global norm clipping */
 };
 
 static double now(void)
@@ -142,22 +143,6 @@ static void run_rows(const struct trainer *trainer, const struct step *step,
     }
 }
 
-/* Rows of the next batch are on their way from memory while the weights are updated:
- * task i of n asks for its part of this thread's. */
-static void prefetch_rows(const struct trainer *trainer, const struct step *step,
-                          int32_t thread, int64_t i, int64_t n)
-{
-    const struct pynn_fit *fit = trainer->fit;
-    int64_t next = step->start + step->rows, left = fit->rows - next, first, end;
-    if (!fit->shuffle || left <= 0)
-        return;
-    pynn_share(left < fit->batch ? left : fit->batch, trainer->size, thread, &first,
-               &end);
-    int64_t a = first + (end - first) * i / n, b = first + (end - first) * (i + 1) / n;
-    for (int64_t r = a; r < b; r++)
-        pynn_prefetch_row(fit->x, fit->order[next + r]);
-}
-
 static void run_tasks(const struct trainer *trainer, const struct step *step,
                       int32_t thread, int64_t first, int64_t rows, char *scratch)
 {
@@ -174,11 +159,9 @@ static void run_tasks(const struct trainer *trainer, const struct step *step,
     /* the same tasks every step, so that their weights and state stay in this core's L2 */
     int64_t a = plan->n_tasks * thread / trainer->size;
     int64_t b = plan->n_tasks * (thread + 1) / trainer->size;
-    for (int64_t t = a; t < b; t++) {
-        prefetch_rows(trainer, step, thread, t - a, b - a);
+    for (int64_t t = a; t < b; t++)
         pynn_op_classes[plan->ops[plan->tasks[t].op].kind]->run_task(
             plan, &plan->tasks[t], rows, &apply, scratch);
-    }
 }
 
 /* ---- The separate update pass ---- */
@@ -270,10 +253,12 @@ pynn_status pynn_update(int32_t dtype, const struct pynn_optimizer_spec *spec,
                         .state = state,
                         .params = params,
                         .grads = grads};
+    uint64_t mode = pynn_fp_enter();
     pynn_update_prepare(spec, rate, state->iteration + 1, state->scalar, &pass.args);
     pass.args.gscale = global_scale(pass.k, spec, runs, n_runs, grads);
     for (int64_t i = 0; i < n_runs; i++)
         update_run(&pass, &runs[i], 0, 1);
+    pynn_fp_leave(mode);
     state->iteration++;
     return PYNN_OK;
 }
@@ -390,10 +375,12 @@ pynn_status pynn_train(pynn_plan *plan, struct pynn_fit *fit)
         fit->bad_step = -1;
         if (plan->pace.threads != threads)
             plan->pace = (struct pynn_pace){.threads = threads};
+        uint64_t mode = pynn_fp_enter(); /* the first step is prepared outside a team */
         pynn_refresh(plan, fit->params);
         do
             run_stretch(&trainer, threads);
         while (!all_done(&trainer) && (fit->max_seconds <= 0 || now() < trainer.end));
+        pynn_fp_leave(mode);
     }
     pynn_plan_leave(plan);
     return status;
