@@ -59,8 +59,9 @@ static pynn_status check_params(const struct pynn_plan_spec *spec,
     return fits ? PYNN_OK : PYNN_INVALID;
 }
 
+/* `written`: the last slot that an op before this one writes. */
 static pynn_status check_op(const struct pynn_plan_spec *spec, const struct pynn_op *op,
-                            bool after_loss)
+                            bool after_loss, int32_t written)
 {
     if (op->kind < 0 || op->kind >= PYNN_OP_COUNT || !slot_valid(spec, op->in))
         return PYNN_INVALID;
@@ -70,7 +71,8 @@ static pynn_status check_op(const struct pynn_plan_spec *spec, const struct pynn
     if (op->in == spec->target || (op->out >= 0 && op->out == spec->target))
         return PYNN_INVALID;
     /* slots are written in rising order, each once, so that no value is overwritten */
-    if (op->out >= 0 ? op->out <= op->in || op->out >= spec->n_slots : !score)
+    bool rising = op->out > op->in && op->out > written && op->out < spec->n_slots;
+    if (op->out >= 0 ? !rising : !score)
         return PYNN_INVALID;
     PYNN_TRY(pynn_op_classes[op->kind]->check(spec, op));
     return has_params(op) ? check_params(spec, op) : PYNN_OK;
@@ -84,8 +86,11 @@ static pynn_status check_spec(const struct pynn_plan_spec *spec)
         return PYNN_INVALID;
     PYNN_TRY(check_slots(spec));
     bool after_loss = false;
+    int32_t written = 0;
     for (int32_t i = 0; i < spec->n_ops; i++) {
-        PYNN_TRY(check_op(spec, &spec->ops[i], after_loss));
+        PYNN_TRY(check_op(spec, &spec->ops[i], after_loss, written));
+        if (spec->ops[i].out >= 0)
+            written = spec->ops[i].out;
         after_loss = after_loss || is_score(spec->ops[i].kind);
     }
     return PYNN_OK;

@@ -247,16 +247,23 @@ static void load_gradient(const pynn_plan *plan, int32_t slot, int64_t rows,
     }
 }
 
+static bool backward_possible(const pynn_plan *plan, const void *dout, int64_t rows,
+                              const void *dx)
+{
+    return plan->max_rows > 0 && rows > 0 && plan->forward_rows == rows &&
+           (dout ? plan->tensors[plan->output].has_grad : plan->forward_scored) &&
+           (!dx || plan->tensors[0].has_grad);
+}
+
 pynn_status pynn_backward(pynn_plan *plan, const void *params, const void *dout,
                           int64_t rows, void *grads, void *dx)
 {
-    const struct pynn_tensor *out = &plan->tensors[plan->output];
-    if (plan->max_rows == 0 || rows == 0 || plan->forward_rows != rows ||
-        (dout ? !out->has_grad : !plan->forward_scored) ||
-        (dx && !plan->tensors[0].has_grad))
-        return PYNN_INVALID;
     if (!pynn_plan_enter(plan))
         return PYNN_BUSY;
+    if (!backward_possible(plan, dout, rows, dx)) {
+        pynn_plan_leave(plan);
+        return PYNN_INVALID;
+    }
     struct backward_job job = {
         .base = {.plan = plan,
                  .params = params,

@@ -386,6 +386,7 @@ static void check_bad_plans(void)
     BREAK("dropout rate", wrong[2].attr[0] = 1.5);
     BREAK("width", shapes[1].width = -37);
     BREAK("empty slot", shapes[1].inner = 0);
+    BREAK("slot written twice", wrong[3].out = wrong[2].out);
     BREAK("overflowing slot", shapes[0].width = INT64_MAX / 2);
     BREAK("width that the parameters lack", shapes[4].width = 1 << 20);
 }
