@@ -10,6 +10,9 @@ from cpython.buffer cimport (
     PyObject_GetBuffer,
 )
 
+cdef extern from *:
+    Py_ssize_t PY_SSIZE_T_MAX
+
 cdef dict DTYPES = {
     ("f", 4): PYNN_F32, ("d", 8): PYNN_F64, ("e", 2): PYNN_F16, ("?", 1): PYNN_U8,
 }
@@ -71,7 +74,7 @@ cdef View rows_of(object source, pynn_array *array):
 
 
 cdef View vector_of(object source, int dtype, Py_ssize_t length, bint writable):
-    """A contiguous vector of at least `length` elements (-1: any) of one type."""
+    """A contiguous vector of at least `length` elements of one type."""
     cdef View view = View()
     cdef int flags = PyBUF_ANY_CONTIGUOUS | PyBUF_FORMAT
     if writable:
@@ -82,12 +85,19 @@ cdef View vector_of(object source, int dtype, Py_ssize_t length, bint writable):
         raise ValueError("expected a C-contiguous array")
     if dtype_of(&view.buffer) != dtype:
         raise ValueError("array has the wrong element type")
-    if length >= 0 and view.buffer.len < length * view.buffer.itemsize:
+    if view.buffer.len // view.buffer.itemsize < length:
         raise ValueError(
             f"expected at least {length} elements, "
             f"got {view.buffer.len // view.buffer.itemsize}"
         )
     return view
+
+
+cdef Py_ssize_t product(int64_t rows, int64_t size) except -1:
+    """rows * size as a length."""
+    if rows < 0 or (size > 0 and rows > PY_SSIZE_T_MAX // size):
+        raise ValueError(f"{rows} rows of {size} elements: no such array")
+    return rows * size
 
 
 cdef View optional_vector(object source, int dtype, Py_ssize_t length, bint writable):
@@ -142,7 +152,7 @@ cdef int write_scalar(list kept, pynn_optimizer_state *state) except -1:
 
 cdef View read_runs(object runs, int64_t n_params):
     """int64 pairs (offset, length) that lie inside the parameters."""
-    cdef View view = vector_of(runs, PYNN_I64, -1, False)
+    cdef View view = vector_of(runs, PYNN_I64, 0, False)
     cdef pynn_run *run = <pynn_run *>view.buffer.buf
     cdef Py_ssize_t i
     for i in range(view.buffer.len // <Py_ssize_t>sizeof(pynn_run)):

@@ -87,7 +87,8 @@ cdef class Plan:
         cdef pynn_status status
         cdef View w = vector_of(params, self.dtype, self.n_params, False)
         cdef View _source = rows_of(x, &array)
-        cdef View result = vector_of(out, self.dtype, rows * self.out_size, True)
+        cdef Py_ssize_t n_out = product(rows, self.out_size)
+        cdef View result = vector_of(out, self.dtype, n_out, True)
         with nogil:
             status = pynn_predict(self.plan, w.buffer.buf, &array, first, rows,
                                   result.buffer.buf)
@@ -103,7 +104,8 @@ cdef class Plan:
         cdef View _source = rows_of(x, &xs), _target = rows_of(y, &ys)
         cdef View weights = optional_vector(weight, PYNN_F64, xs.shape[0], False)
         cdef View totals = vector_of(sums, PYNN_F64, pynn_plan_sums(self.plan), True)
-        cdef View terms = optional_vector(values, PYNN_F64, rows * self.n_sums, True)
+        cdef Py_ssize_t n_terms = product(rows, self.n_sums)
+        cdef View terms = optional_vector(values, PYNN_F64, n_terms, True)
         cdef const double *by_row = <const double *>pointer(weights)
         cdef double *kept = <double *>pointer(terms)
         with nogil:
@@ -123,7 +125,8 @@ cdef class Plan:
             _target = rows_of(y, &ys)
             y_or_null = &ys
         cdef View weights = optional_vector(weight, PYNN_F64, xs.shape[0], False)
-        cdef View result = optional_vector(out, self.dtype, rows * self.out_size, True)
+        cdef Py_ssize_t n_out = product(rows, self.out_size)
+        cdef View result = optional_vector(out, self.dtype, n_out, True)
         cdef View totals = optional_vector(sums, PYNN_F64, self.n_sums, True)
         cdef const double *by_row = <const double *>pointer(weights)
         cdef void *to = pointer(result)
@@ -138,10 +141,11 @@ cdef class Plan:
         self._check()
         cdef pynn_status status
         cdef View w = vector_of(params, self.dtype, self.n_params, False)
-        cdef int64_t n_out = rows * self.out_size
+        cdef Py_ssize_t n_out = product(rows, self.out_size)
+        cdef Py_ssize_t n_in = product(rows, self.in_size)
         cdef View upstream = optional_vector(dout, self.dtype, n_out, False)
         cdef View g = vector_of(grads, self.dtype, self.n_params, True)
-        cdef View down = optional_vector(dx, self.dtype, rows * self.in_size, True)
+        cdef View down = optional_vector(dx, self.dtype, n_in, True)
         cdef const void *from_out = pointer(upstream)
         cdef void *to_in = pointer(down)
         with nogil:
@@ -169,7 +173,7 @@ cdef class Plan:
         cdef View rate_view = vector_of(rates, PYNN_F64, 1, False)
         cdef View w = vector_of(params, self.dtype, self.n_params, True)
         cdef View g = optional_vector(grads, self.dtype, self.n_params, True)
-        cdef View order_view = optional_vector(order, PYNN_I64, rows, True)
+        cdef View order_view = optional_vector(order, PYNN_I64, product(rows, 1), True)
         if epochs < 0 or epochs > 1 << 40:
             raise ValueError(f"epochs out of range: {epochs}")
         cdef View totals = vector_of(sums, PYNN_F64, max(epochs, 1) * self.n_sums, True)
@@ -208,7 +212,7 @@ def update(int dtype, tuple spec, double rate, slots, scalar, uint64_t iteration
     cdef pynn_optimizer_spec c_spec
     cdef pynn_optimizer_state state
     cdef pynn_status status
-    cdef View w = vector_of(params, dtype, -1, True)
+    cdef View w = vector_of(params, dtype, 0, True)
     cdef Py_ssize_t n = w.buffer.len // w.buffer.itemsize
     cdef View g = vector_of(grads, dtype, n, True)
     read_spec(spec, &c_spec)
@@ -226,7 +230,7 @@ def update(int dtype, tuple spec, double rate, slots, scalar, uint64_t iteration
 
 
 def random(int distribution, double a, double b, uint64_t seed, uint64_t stream, out):
-    cdef View view = vector_of(out, PYNN_F64, -1, True)
+    cdef View view = vector_of(out, PYNN_F64, 0, True)
     cdef int64_t n = view.buffer.len // 8
     cdef pynn_status status
     with nogil:

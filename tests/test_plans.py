@@ -9,6 +9,7 @@ from oracle import optimizers as oracle_optimizers
 from oracle import train
 
 from pynn import _core
+from pynn._ops import OPS
 
 F32, F64 = REALS["float32"], REALS["float64"]
 
@@ -90,3 +91,20 @@ def test_batch_beyond_the_arena():
     assert found[0] == found[1]
     loss = np.square(net.predict(x).astype(float) - y).mean()
     assert loss < net.sums[0, 0] / 3000
+
+
+def test_lengths_do_not_overflow():
+    """Rows times columns wraps round to little; the core says no instead."""
+    plan = _core.Plan(
+        [(OPS.index("copy"), 0, 0, 1, -1, 0, -1, 0, ())],
+        [(1, 16), (1, 16)],
+        dtype=0,
+        output=1,
+        target=-1,
+        n_params=0,
+        max_rows=0,
+    )
+    x = np.zeros((1, 16), "f4")
+    for rows in (1 << 60, -1):
+        with pytest.raises(ValueError, match="no such array"):
+            plan.predict(np.zeros(0, "f4"), x, 0, rows, np.zeros(16, "f4"))
