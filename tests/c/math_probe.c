@@ -22,5 +22,5 @@
 
 #include "kernels/real_end.h"
 
-#define ROW(T) {probe_expm1_##T, probe_log1p_##T, probe_softplus_##T, probe_erf_##T}
+#define ROW(T) {probe_log1p_##T, probe_softplus_##T}
 const struct math_probe PROBE_TABLE[2] = {ROW(f32), ROW(f64)};

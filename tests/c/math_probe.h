@@ -9,7 +9,7 @@
 typedef void array_function(size_t n, const void *x, void *y); /* n a multiple of 16 */
 
 struct math_probe {
-    array_function *expm1, *log1p, *softplus, *erf;
+    array_function *log1p, *softplus;
 };
 
 extern const struct math_probe math_probe_generic[2];
