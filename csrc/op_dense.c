@@ -114,10 +114,7 @@ static pynn_status plan_tasks(pynn_plan *plan, int32_t index)
     int64_t rows = (int64_t)(TASK_BYTES / plan->esize) / columns;
     for (int64_t r = 0; r < total; r += rows)
         for (int64_t c = 0; c < out->ld; c += columns) {
-            struct pynn_task task = {index,
-                                     r,
-                                     r + rows < total ? r + rows : total,
-                                     c,
+            struct pynn_task task = {index, r, r + rows < total ? r + rows : total, c,
                                      c + columns < out->ld ? c + columns : out->ld};
             PYNN_TRY(pynn_plan_add_task(plan, task));
         }
