@@ -34,10 +34,10 @@ struct trainer {
     pynn_plan *plan;
     struct pynn_fit *fit;
     int32_t size;
-    bool fused; /* update in the epilogue of the weight gradient */
-    bool small; /* steps of some microseconds: look at the clock now and then */
-    double end;            /* when to return; seconds of now() */
-    double stretch_end;    /* when to choose the threads again */
+    bool fused;         /* update in the epilogue of the weight gradient */
+    bool small;         /* steps of some microseconds: look at the clock now and then */
+    double end;         /* when to return; seconds of now() */
+    double stretch_end; /* when to choose the threads again */
     int64_t stretch_start; /* steps done before the stretch */
     struct step steps[2];  /* the running one, and the next */
     double gscale;         /* of the separate pass: global norm clipping */
