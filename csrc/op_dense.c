@@ -168,19 +168,19 @@ static void update(const pynn_plan *plan, const struct pynn_task *task,
                    const struct pynn_apply *apply, const char *g, int64_t ldg)
 {
     const struct pynn_op *op = &plan->ops[task->op];
-    int64_t ld = plan->tensors[op->out].ld, columns = task->c1 - task->c0;
-    /* whole rows lie side by side: one run; else one run per row */
-    int64_t runs = columns == ld && ldg == ld ? 1 : task->r1 - task->r0;
-    size_t n = (size_t)(columns * (task->r1 - task->r0) / runs);
-    for (int64_t i = 0; i < runs; i++) {
-        size_t at = (size_t)(op->params + (task->r0 + i) * ld + task->c0) * plan->esize;
-        char *s[PYNN_MAX_STATE];
-        for (int j = 0; j < PYNN_MAX_STATE; j++)
-            s[j] = apply->slots[j] ? apply->slots[j] + at : NULL;
-        plan->k->update[apply->rule](apply->args, n, apply->params + at,
-                                     g + (size_t)(i * ldg) * plan->esize, s[0], s[1],
-                                     s[2]);
-    }
+    int64_t ld = plan->tensors[op->out].ld;
+    size_t at = (size_t)(op->params + task->r0 * ld + task->c0) * plan->esize;
+    struct pynn_update_piece piece = {
+        .rows = (size_t)(task->r1 - task->r0),
+        .n = (size_t)(task->c1 - task->c0),
+        .ldw = (size_t)ld,
+        .ldg = (size_t)ldg,
+        .w = apply->params + at,
+        .g = g,
+    };
+    for (int i = 0; i < PYNN_MAX_STATE; i++)
+        piece.s[i] = apply->slots[i] ? apply->slots[i] + at : NULL;
+    plan->k->update[apply->rule](apply->args, &piece);
 }
 
 /* Rows [r0, r1) of W become columns of its transpose. */

@@ -212,11 +212,12 @@ static void update_run(const struct pass *pass, const struct pynn_run *run,
          i += (int64_t)size * CHUNK) {
         int64_t n = run->length - i < CHUNK ? run->length - i : CHUNK;
         size_t at = (size_t)(run->offset + i) * esize;
-        void *s[PYNN_MAX_STATE];
+        struct pynn_update_piece piece = {
+            .rows = 1, .n = (size_t)n, .w = pass->params + at, .g = pass->grads + at};
         for (int j = 0; j < PYNN_MAX_STATE; j++)
-            s[j] = pass->state->slots[j] ? (char *)pass->state->slots[j] + at : NULL;
-        pass->k->update[pass->spec->kind](&args, (size_t)n, pass->params + at,
-                                          pass->grads + at, s[0], s[1], s[2]);
+            piece.s[j] =
+                pass->state->slots[j] ? (char *)pass->state->slots[j] + at : NULL;
+        pass->k->update[pass->spec->kind](&args, &piece);
     }
 }
 

@@ -66,9 +66,9 @@ struct pynn_loss_args {
     const double *attr; /* [4], see ops.def */
 };
 
-/* One optimizer step over a run of n parameters (n a multiple of PYNN_PAD).
- * Order: clip the gradient by value, decay the weights, then the rule. c[] are the rule's
- * constants, prepared once per step by pynn_update_prepare (csrc/update.c). */
+/* One optimizer step. Order: clip the gradient by value, decay the weights, then the
+ * rule. c[] are the rule's constants, prepared once per step by pynn_update_prepare
+ * (csrc/update.c). */
 struct pynn_update_args {
     double c[12];
     double clip;   /* limit on |g|, or 0 for none */
@@ -76,13 +76,22 @@ struct pynn_update_args {
     double gscale; /* g is multiplied by this first (norm clipping); 1 for none */
 };
 
+/* The parameters that a step moves: rows of n (a multiple of PYNN_PAD) each. */
+struct pynn_update_piece {
+    size_t rows, n;
+    size_t ldw, ldg; /* of w and the state vectors; of g */
+    void *w;
+    const void *g;
+    void *s[3]; /* those that the rule has */
+};
+
 typedef void pynn_act_forward(const double *attr, size_t n, const void *x, void *y);
 typedef void pynn_act_backward(const double *attr, size_t n, const void *x,
                                const void *y, const void *dy,
                                void *dx); /* unused one of x, y: NULL */
 typedef void pynn_loss_kernel(const struct pynn_loss_args *args);
-typedef void pynn_update_kernel(const struct pynn_update_args *args, size_t n, void *w,
-                                const void *g, void *s0, void *s1, void *s2);
+typedef void pynn_update_kernel(const struct pynn_update_args *args,
+                                const struct pynn_update_piece *piece);
 
 struct pynn_kernels {
     const char *isa;
