@@ -26,6 +26,8 @@ ISAS = [name for name in _core.isa_names() if _core.isa_supported(name)]
 # Below, at and above every vector length, unrolling and padding; two primes.
 WIDTHS = (1, 2, 3, 7, 15, 16, 17, 31, 32, 33, 47, 48, 49, 63, 64, 65, 127, 129)
 ROWS = (1, 2, 3, 7, 8, 9, 13, 33)
+# Widths and rows around a block of 16 rows, which work with few columns goes by.
+BLOCKS = ((1, 33), (2, 16), (3, 15), (4, 17), (10, 33), (16, 16), (16, 49))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -219,9 +221,10 @@ def activation_cases(real):
 
 def softmax_cases(real):
     """Every width, small and large numbers, plain and logarithm."""
-    for i, n in enumerate(WIDTHS):
+    shapes = [(n, ROWS[i % len(ROWS)]) for i, n in enumerate(WIDTHS)]
+    for i, (n, rows) in enumerate((*shapes, *BLOCKS)):
         for log in (0, 1):
-            shape = (ROWS[i % len(ROWS)], (1, 3)[i % 2], n)
+            shape = (rows, (1, 3)[i % 2], n)
             rng = seeded("softmax", shape, log)
             yield Case(
                 "softmax",
@@ -279,9 +282,12 @@ def loss_cases(real, kind="loss"):
     for name, parameters in cases.variants("LOSS", cases.LOSS_PARAMETERS):
         if kind == "loss" and name not in differentiable:
             continue
-        for i, n in enumerate(WIDTHS):
-            rng = seeded("loss", name, n)
-            rows, inner = ROWS[i % len(ROWS)], (1, 1, 3)[i % 3]
+        shapes = [(n, ROWS[i % len(ROWS)]) for i, n in enumerate(WIDTHS)]
+        if name != "cosine_similarity":  # flat at width 1: nothing but rounding
+            shapes += BLOCKS
+        for i, (n, rows) in enumerate(shapes):
+            rng = seeded("loss", name, n, rows)
+            inner = (1, 1, 3)[i % 3]
             target, pred = cases.loss_data(rng, name, rows * inner, n)
             labels = name.startswith("sparse")
             width = 1 if labels else n

@@ -9,12 +9,14 @@
 #define real float
 #define ireal int32_t
 #define VL VL_f32
+#define VP VP_f32
 #define REAL_C(x) x##f
 #elif defined(PYNN_REAL_F64)
 #define T_ f64
 #define real double
 #define ireal int64_t
 #define VL VL_f64
+#define VP VP_f64
 #define REAL_C(x) x
 #else
 #error "define PYNN_REAL_F32 or PYNN_REAL_F64"
@@ -49,3 +51,6 @@
 #define v_ishl V_(ishl)
 #define v_ishr V_(ishr)
 #define v_lane V_(lane)
+#define v_load_parts V_(load_parts)
+#define v_store_parts V_(store_parts)
+#define v_transpose_parts V_(transpose_parts)

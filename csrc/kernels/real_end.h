@@ -6,6 +6,7 @@
 #undef real
 #undef ireal
 #undef VL
+#undef VP
 #undef REAL_C
 #undef PYNN_CAT_
 #undef PYNN_CAT
@@ -36,3 +37,6 @@
 #undef v_ishl
 #undef v_ishr
 #undef v_lane
+#undef v_load_parts
+#undef v_store_parts
+#undef v_transpose_parts

@@ -16,6 +16,10 @@
  *   v<T>_select(m,a,b)              m ? a : b, lane by lane
  *   v<T>_iset1(k), v<T>_iadd/isub/ishl/ishr(a,k) integer lanes (ishr is arithmetic)
  *   v<T>_lane()                     lane numbers 0 .. VL-1 as reals
+ *   v<T>_load_parts(p,step)         part i from p + i*step; v<T>_store_parts likewise.
+ *                                   A part is VP_<T> reals: 128 bits, or one lane
+ *   v<T>_transpose_parts(a)         vectors a[VP]: in each part, element k of vector j
+ *                                   and element j of vector k change places
  *
  * real.h maps these to names without the suffix, so each template is written once.
  * No -ffast-math and no contraction: an FMA happens where v_fma says so.

@@ -6,6 +6,8 @@
 #define PYNN_HAS_FMA 0
 #define VL_f32 1
 #define VL_f64 1
+#define VP_f32 1
+#define VP_f64 1
 
 #define PYNN_GENERIC_VECTOR(T, REAL, INT, SQRT)                                        \
     typedef REAL v##T;                                                                 \
@@ -42,7 +44,16 @@
     PYNN_INLINE i##T v##T##_isub(i##T a, i##T b) { return (i##T)((u##T)a - (u##T)b); } \
     PYNN_INLINE i##T v##T##_ishl(i##T a, int k) { return (i##T)((u##T)a << k); }       \
     PYNN_INLINE i##T v##T##_ishr(i##T a, int k) { return a >> k; }                     \
-    PYNN_INLINE v##T v##T##_lane(void) { return 0; }
+    PYNN_INLINE v##T v##T##_lane(void) { return 0; }                                   \
+    PYNN_INLINE v##T v##T##_load_parts(const REAL *p, size_t step)                     \
+    {                                                                                  \
+        return (void)step, *p;                                                         \
+    }                                                                                  \
+    PYNN_INLINE void v##T##_store_parts(REAL *p, size_t step, v##T v)                  \
+    {                                                                                  \
+        (void)step, *p = v;                                                            \
+    }                                                                                  \
+    PYNN_INLINE void v##T##_transpose_parts(v##T *a) { (void)a; }
 
 typedef uint32_t uf32;
 typedef uint64_t uf64;

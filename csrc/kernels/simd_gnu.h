@@ -13,6 +13,8 @@ typedef int32_t if32 __attribute__((vector_size(PYNN_VECTOR_BYTES)));
 typedef int64_t if64 __attribute__((vector_size(PYNN_VECTOR_BYTES)));
 typedef uint32_t uf32 __attribute__((vector_size(PYNN_VECTOR_BYTES)));
 typedef uint64_t uf64 __attribute__((vector_size(PYNN_VECTOR_BYTES)));
+#define VP_f32 4
+#define VP_f64 2
 
 #if defined(PYNN_SIMD_V4)
 #define PYNN_X86(op, T) _mm512_##op##_##T
@@ -118,6 +120,88 @@ PYNN_INLINE vf64 vf64_fnma(vf64 a, vf64 b, vf64 c) { return c - a * b; }
     }
 PYNN_GNU_VECTOR(f32, float, int32_t)
 PYNN_GNU_VECTOR(f64, double, int64_t)
+
+/* ---- Parts of 128 bits ---- */
+
+#if defined(PYNN_SIMD_V4)
+#define PYNN_PARTS(T, P, REAL, WIDE, INSERT, EXTRACT)                                  \
+    PYNN_INLINE v##T v##T##_load_parts(const REAL *p, size_t step)                     \
+    {                                                                                  \
+        n##T v = WIDE(_mm_loadu_##P(p));                                               \
+        v = INSERT(v, _mm_loadu_##P(p + step), 1);                                     \
+        v = INSERT(v, _mm_loadu_##P(p + 2 * step), 2);                                 \
+        return (v##T)INSERT(v, _mm_loadu_##P(p + 3 * step), 3);                        \
+    }                                                                                  \
+    PYNN_INLINE void v##T##_store_parts(REAL *p, size_t step, v##T v)                  \
+    {                                                                                  \
+        _mm_storeu_##P(p, EXTRACT((n##T)v, 0));                                        \
+        _mm_storeu_##P(p + step, EXTRACT((n##T)v, 1));                                 \
+        _mm_storeu_##P(p + 2 * step, EXTRACT((n##T)v, 2));                             \
+        _mm_storeu_##P(p + 3 * step, EXTRACT((n##T)v, 3));                             \
+    }
+PYNN_PARTS(f32, ps, float, _mm512_castps128_ps512, _mm512_insertf32x4,
+           _mm512_extractf32x4_ps)
+PYNN_PARTS(f64, pd, double, _mm512_castpd128_pd512, _mm512_insertf64x2,
+           _mm512_extractf64x2_pd)
+#elif defined(PYNN_SIMD_V3)
+#define PYNN_PARTS(T, P, REAL)                                                         \
+    PYNN_INLINE v##T v##T##_load_parts(const REAL *p, size_t step)                     \
+    {                                                                                  \
+        n##T v = _mm256_cast##P##128_##P##256(_mm_loadu_##P(p));                       \
+        return (v##T)_mm256_insertf128_##P(v, _mm_loadu_##P(p + step), 1);             \
+    }                                                                                  \
+    PYNN_INLINE void v##T##_store_parts(REAL *p, size_t step, v##T v)                  \
+    {                                                                                  \
+        _mm_storeu_##P(p, _mm256_extractf128_##P((n##T)v, 0));                         \
+        _mm_storeu_##P(p + step, _mm256_extractf128_##P((n##T)v, 1));                  \
+    }
+PYNN_PARTS(f32, ps, float)
+PYNN_PARTS(f64, pd, double)
+#else
+#define PYNN_PARTS(T, REAL)                                                            \
+    PYNN_INLINE v##T v##T##_load_parts(const REAL *p, size_t step)                     \
+    {                                                                                  \
+        return (void)step, v##T##_load(p);                                             \
+    }                                                                                  \
+    PYNN_INLINE void v##T##_store_parts(REAL *p, size_t step, v##T v)                  \
+    {                                                                                  \
+        (void)step, v##T##_store(p, v);                                                \
+    }
+PYNN_PARTS(f32, float)
+PYNN_PARTS(f64, double)
+#endif
+
+#if defined(PYNN_SIMD_NEON)
+#define PYNN_LOW_f32(a, b) (vf32) vzip1q_f32((float32x4_t)(a), (float32x4_t)(b))
+#define PYNN_HIGH_f32(a, b) (vf32) vzip2q_f32((float32x4_t)(a), (float32x4_t)(b))
+#define PYNN_LOW_f64(a, b) (vf64) vzip1q_f64((float64x2_t)(a), (float64x2_t)(b))
+#define PYNN_HIGH_f64(a, b) (vf64) vzip2q_f64((float64x2_t)(a), (float64x2_t)(b))
+#else
+#define PYNN_LOW_f32(a, b) (vf32) PYNN_X86(unpacklo, ps)((nf32)(a), (nf32)(b))
+#define PYNN_HIGH_f32(a, b) (vf32) PYNN_X86(unpackhi, ps)((nf32)(a), (nf32)(b))
+#define PYNN_LOW_f64(a, b) (vf64) PYNN_X86(unpacklo, pd)((nf64)(a), (nf64)(b))
+#define PYNN_HIGH_f64(a, b) (vf64) PYNN_X86(unpackhi, pd)((nf64)(a), (nf64)(b))
+#endif
+
+PYNN_INLINE void vf64_transpose_parts(vf64 *a)
+{
+    const vf64 low = PYNN_LOW_f64(a[0], a[1]), high = PYNN_HIGH_f64(a[0], a[1]);
+    a[0] = low;
+    a[1] = high;
+}
+
+PYNN_INLINE void vf32_transpose_parts(vf32 *a)
+{
+    vf64 even[2] = {(vf64)(PYNN_LOW_f32(a[0], a[1])), (vf64)(PYNN_LOW_f32(a[2], a[3]))};
+    vf64 odd[2] = {(vf64)(PYNN_HIGH_f32(a[0], a[1])),
+                   (vf64)(PYNN_HIGH_f32(a[2], a[3]))};
+    vf64_transpose_parts(even);
+    vf64_transpose_parts(odd);
+    a[0] = (vf32)even[0];
+    a[1] = (vf32)even[1];
+    a[2] = (vf32)odd[0];
+    a[3] = (vf32)odd[1];
+}
 
 #if defined(PYNN_SIMD_NEON) /* fmax on Arm returns NaN; keep the x86 rule everywhere */
 PYNN_INLINE vf32 vf32_max(vf32 a, vf32 b) { return vf32_select(vf32_gt(a, b), a, b); }
