@@ -22,14 +22,22 @@ static float half_to_float(uint16_t h)
     return f;
 }
 
+#define NARROW 16 /* elements of a row that are not worth a call */
 #define PLAIN(v) (v)
 
-/* CONVERT(type read, its expression as a number): n elements, `stride` bytes apart. */
+/* CONVERT(type read, its expression as a number): n elements, `step` elements apart in
+ * dst; in src at i * stride bytes, or order[i] * stride. */
 #define CONVERT(NAME, FROM, TO, VALUE)                                                 \
-    static void NAME(const char *src, int64_t stride, int64_t n, TO *dst)              \
+    static void NAME(const char *src, const int64_t *order, int64_t stride, int64_t n, \
+                     TO *dst, int64_t step)                                            \
     {                                                                                  \
         FROM v;                                                                        \
-        if (stride == (int64_t)sizeof v) {                                             \
+        if (order) {                                                                   \
+            for (int64_t i = 0; i < n; i++) {                                          \
+                memcpy(&v, src + order[i] * stride, sizeof v);                         \
+                dst[i * step] = (TO)VALUE(v);                                          \
+            }                                                                          \
+        } else if (stride == (int64_t)sizeof v && step == 1) {                         \
             for (int64_t i = 0; i < n; i++) {                                          \
                 memcpy(&v, src + i * (int64_t)sizeof v, sizeof v);                     \
                 dst[i] = (TO)VALUE(v);                                                 \
@@ -37,7 +45,7 @@ static float half_to_float(uint16_t h)
         } else {                                                                       \
             for (int64_t i = 0; i < n; i++) {                                          \
                 memcpy(&v, src + i * stride, sizeof v);                                \
-                dst[i] = (TO)VALUE(v);                                                 \
+                dst[i * step] = (TO)VALUE(v);                                          \
             }                                                                          \
         }                                                                              \
     }
@@ -58,8 +66,10 @@ CONVERT_BOTH(i32, int32_t, PLAIN)
 CONVERT_BOTH(u64, uint64_t, PLAIN)
 CONVERT_BOTH(i64, int64_t, PLAIN)
 
-typedef void to_f32(const char *src, int64_t stride, int64_t n, float *dst);
-typedef void to_f64(const char *src, int64_t stride, int64_t n, double *dst);
+typedef void to_f32(const char *src, const int64_t *order, int64_t stride, int64_t n,
+                    float *dst, int64_t step);
+typedef void to_f64(const char *src, const int64_t *order, int64_t stride, int64_t n,
+                    double *dst, int64_t step);
 
 static to_f32 *const to_f32_table[PYNN_DTYPE_COUNT] = {
     [PYNN_F32] = f32_f32, [PYNN_F64] = f64_f32, [PYNN_F16] = f16_f32,
@@ -81,15 +91,22 @@ static const int64_t dtype_bytes[PYNN_DTYPE_COUNT] = {
     [PYNN_I32] = 4, [PYNN_U64] = 8, [PYNN_I64] = 8,
 };
 
-static void convert(int32_t from, int32_t to, const char *src, int64_t stride,
-                    int64_t n, char *dst)
+static void convert(int32_t from, int32_t to, const char *src, const int64_t *order,
+                    int64_t stride, int64_t n, char *dst, int64_t step)
+{
+    if (to == PYNN_F32)
+        to_f32_table[from](src, order, stride, n, (float *)(void *)dst, step);
+    else
+        to_f64_table[from](src, order, stride, n, (double *)(void *)dst, step);
+}
+
+static void convert_run(int32_t from, int32_t to, const char *src, int64_t stride,
+                        int64_t n, char *dst)
 {
     if (from == to && stride == dtype_bytes[to] && n > 16)
         memcpy(dst, src, (size_t)(n * stride));
-    else if (to == PYNN_F32)
-        to_f32_table[from](src, stride, n, (float *)(void *)dst);
     else
-        to_f64_table[from](src, stride, n, (double *)(void *)dst);
+        convert(from, to, src, NULL, stride, n, dst, 1);
 }
 
 /* Leading dims of the row that are not contiguous with the ones after them; the rest, of
@@ -126,7 +143,8 @@ static void sink_run(struct sink *sink, int32_t from, const char *src, int64_t s
         int64_t part = sink->width - sink->column;
         if (part > n)
             part = n;
-        convert(from, sink->dtype, src, stride, part, sink->dst + sink->column * esize);
+        convert_run(from, sink->dtype, src, stride, part,
+                    sink->dst + sink->column * esize);
         sink->column += part;
         if (sink->column == sink->width) {
             sink->column = 0;
@@ -156,6 +174,22 @@ static void load_nested(const struct pynn_array *a, const char *src, int outer,
     }
 }
 
+/* Rows of few elements: column by column, so that the inner loop is the long one. */
+static void load_narrow(const struct pynn_array *a, const int64_t *order, int64_t place,
+                        int64_t rows, int64_t width, int32_t dtype, int64_t ld,
+                        char *dst)
+{
+    int64_t stride = a->ndim == 1 ? 0 : a->strides[a->ndim - 1];
+    const char *src = a->data;
+    if (order)
+        order += place;
+    else
+        src += place * a->strides[0];
+    for (int64_t j = 0; j < width; j++)
+        convert(a->dtype, dtype, src + j * stride, order, a->strides[0], rows,
+                dst + j * dtype_bytes[dtype], ld);
+}
+
 void pynn_load_rows(const struct pynn_array *a, const int64_t *order, int64_t place,
                     int64_t rows, int32_t dtype, const struct pynn_tensor *t, char *dst)
 {
@@ -164,11 +198,15 @@ void pynn_load_rows(const struct pynn_array *a, const int64_t *order, int64_t pl
     int64_t stride = a->ndim == 1 ? 0 : a->strides[a->ndim - 1];
     int64_t row_bytes = t->row * dtype_bytes[dtype];
     bool plain = outer == 1 && t->inner == 1;
+    if (plain && run <= NARROW && run < rows) {
+        load_narrow(a, order, place, rows, run, dtype, t->row, dst);
+        return;
+    }
     for (int64_t i = 0; i < rows; i++, dst += row_bytes) {
         int64_t row = order ? order[place + i] : place + i;
         const char *src = (const char *)a->data + row * a->strides[0];
         if (plain)
-            convert(a->dtype, dtype, src, stride, run, dst);
+            convert_run(a->dtype, dtype, src, stride, run, dst);
         else
             load_nested(a, src, outer, run,
                         (struct sink){dst, dtype, t->width, t->ld, 0});
