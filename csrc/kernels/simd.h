@@ -34,7 +34,11 @@
 
 #if defined(__GNUC__)
 #define PYNN_INLINE static inline __attribute__((always_inline, unused))
+#if defined(__clang__)
+#define PYNN_UNROLL _Pragma("clang loop unroll(full)")
+#else
 #define PYNN_UNROLL _Pragma("GCC unroll 32")
+#endif
 #define PYNN_NOUNROLL _Pragma("GCC unroll 1")
 #define PYNN_RESTRICT __restrict__
 #else
