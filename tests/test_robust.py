@@ -234,23 +234,32 @@ def test_two_threads_training_at_once(rng):
     before = pynn.get_num_threads()
     pynn.set_num_threads(3)
 
-    def made(seed):
-        pynn.utils.set_random_seed(seed)
-        model = pynn.Sequential(
-            [pynn.Input((200,)), layers.Dense(300, "relu"), layers.Dense(3, "softmax")]
-        )
-        model.compile("adam", "sparse_categorical_crossentropy")
-        model.predict_on_batch(x[:1])
-        return model
+    def made():
+        """Four models, their seeds drawn before any thread can come between."""
+        pynn.utils.set_random_seed(1)
+        models = [
+            pynn.Sequential(
+                [
+                    pynn.Input((200,)),
+                    layers.Dense(300, "relu"),
+                    layers.Dense(3, "softmax"),
+                ]
+            )
+            for _ in range(4)
+        ]
+        for model in models:
+            model.compile("adam", "sparse_categorical_crossentropy")
+            model.predict_on_batch(x[:1])
+        return models
 
     def fit(model):
         model.fit(x, y, 256, 10, verbose=0)
 
     try:
-        expected = [made(seed) for seed in range(4)]
+        expected = made()
         for model in expected:
             fit(model)
-        models = [made(seed) for seed in range(4)]
+        models = made()
         threads = [threading.Thread(target=fit, args=(m,)) for m in models]
         for thread in threads:
             thread.start()
