@@ -2,6 +2,7 @@
 
 from cpython.buffer cimport (
     PyBUF_ANY_CONTIGUOUS,
+    PyBUF_C_CONTIGUOUS,
     PyBUF_FORMAT,
     PyBUF_STRIDES,
     PyBUF_WRITABLE,
@@ -9,21 +10,10 @@ from cpython.buffer cimport (
     PyBuffer_Release,
     PyObject_GetBuffer,
 )
+from libc.string cimport strchr
 
 cdef extern from *:
     Py_ssize_t PY_SSIZE_T_MAX
-
-cdef dict DTYPES = {
-    ("f", 4): PYNN_F32, ("d", 8): PYNN_F64, ("e", 2): PYNN_F16, ("?", 1): PYNN_U8,
-}
-for _code in "BHILQ":
-    for _size, _unsigned, _signed in (
-        (1, PYNN_U8, PYNN_I8), (2, PYNN_U16, PYNN_I16),
-        (4, PYNN_U32, PYNN_I32), (8, PYNN_U64, PYNN_I64),
-    ):
-        DTYPES[_code, _size] = _unsigned
-        DTYPES[_code.lower(), _size] = _signed
-
 
 cdef int fail(pynn_status status) except -1:
     text = pynn_status_text(status).decode()
@@ -45,12 +35,39 @@ cdef class View:
             PyBuffer_Release(&self.buffer)
 
 
-cdef object dtype_of(Py_buffer *buffer):
-    code = buffer.format.decode() if buffer.format != NULL else "B"
-    dtype = DTYPES.get((code.lstrip("@="), buffer.itemsize))
-    if dtype is None:
-        raise ValueError(f"unsupported array element type {code!r}")
-    return dtype
+cdef int integer_of(Py_ssize_t size) noexcept:
+    """The unsigned type of a size, or -1; the signed one is the next."""
+    if size == 1:
+        return PYNN_U8
+    if size == 2:
+        return PYNN_U16
+    if size == 4:
+        return PYNN_U32
+    return PYNN_U64 if size == 8 else -1
+
+
+cdef int dtype_of(const Py_buffer *buffer) except -1:
+    """The element type that letter and size of a buffer's format stand for."""
+    cdef const char *code = buffer.format
+    cdef Py_ssize_t size = buffer.itemsize
+    if code == NULL:
+        return PYNN_U8
+    while code[0] == c"@" or code[0] == c"=":
+        code += 1
+    if code[0] != 0 and code[1] == 0:
+        if code[0] == c"f" and size == 4:
+            return PYNN_F32
+        if code[0] == c"d" and size == 8:
+            return PYNN_F64
+        if code[0] == c"e" and size == 2:
+            return PYNN_F16
+        if code[0] == c"?" and size == 1:
+            return PYNN_U8
+        if integer_of(size) >= 0 and strchr(b"BHILQ", code[0]) != NULL:
+            return integer_of(size)
+        if integer_of(size) >= 0 and strchr(b"bhilq", code[0]) != NULL:
+            return integer_of(size) + 1
+    raise ValueError(f"unsupported array element type {buffer.format.decode()!r}")
 
 
 cdef View rows_of(object source, pynn_array *array):
