@@ -29,12 +29,14 @@ if TYPE_CHECKING:
     from pynn._info import show_config
     from pynn.layers import Input, Layer
     from pynn.models import Sequential
+    from pynn.predictor import Predictor
     from pynn.training import DivergenceWarning
 
 __all__ = [
     "DivergenceWarning",
     "Input",
     "Layer",
+    "Predictor",
     "Sequential",
     "__version__",
     "activations",
@@ -63,6 +65,7 @@ _HOMES = {
     "DivergenceWarning": "pynn.training",
     "Input": "pynn.layers",
     "Layer": "pynn.layers",
+    "Predictor": "pynn.predictor",
     "Sequential": "pynn.models",
     "show_config": "pynn._info",
 }

@@ -89,6 +89,24 @@ class Plan:
     ) -> tuple[int, int, int, int, int, int]:
         """Return epochs_done, steps_done, bad_step, iteration, epoch, position."""
 
+class Runner:
+    """A plan, the weights it reads and the rows it writes, for calls by one thread."""
+
+    def __init__(
+        self, plan: Plan, params: Any, shape: tuple[int, ...], result: Any
+    ) -> None: ...
+
+class Caller:
+    """What calls the runner of the present thread, ``self._threads.runner``.
+
+    ``self(x, out=None)`` returns ``self._slow(x, out)`` when there is no such runner or
+    the runner cannot read `x` or write to `out`; `_try` returns None then.
+    """
+
+    _threads: Any
+    def __call__(self, x: Any, out: Any = None) -> Any: ...
+    def _try(self, x: Any, out: Any) -> Any: ...
+
 def optimizer_state(spec: OptimizerSpec) -> tuple[float, ...]:
     """Initial value of each state vector of the rule; its length is their number."""
 

@@ -196,6 +196,9 @@ cdef class Plan:
                 fit.epoch, fit.position)
 
 
+include "_runner.pxi"
+
+
 def optimizer_state(tuple spec):
     cdef pynn_optimizer_spec c_spec
     cdef double initial[3]

@@ -82,6 +82,8 @@ def random(
 # ---- plans
 
 Plan = _core.Plan
+Runner = _core.Runner
+Caller = _core.Caller
 
 
 def make_plan(

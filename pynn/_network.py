@@ -165,11 +165,16 @@ class Network:
             self._plans.pop(next(iter(self._plans)), None)
         return plan
 
-    def _compile(self, training: bool, goal: Goal | None, rows: int) -> Plan:
+    def lower(self, training: bool) -> tuple[Lowering, int]:
+        """Return the records of all layers, and the slot of the output."""
         lowering = Lowering(self.input_shape, training, self.seed)
         output = self.root.lower(lowering, 0)
         if output == 0:  # nothing to do; but a plan does something
             output = lowering.copy(0)
+        return lowering, output
+
+    def _compile(self, training: bool, goal: Goal | None, rows: int) -> Plan:
+        lowering, output = self.lower(training)
         target = -1
         if goal is not None:
             output, target = lowering.objective(

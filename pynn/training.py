@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a model can do with data: compile, fit, evaluate, predict."""
+"""What a model can do with data: fit, evaluate, predict."""
 
 import sys
 from collections.abc import Sequence
@@ -7,163 +7,20 @@ from typing import Any
 
 import numpy as np
 
-from pynn import optimizers
 from pynn._checks import flag, integer
-from pynn._compiled import Objective
+from pynn._compilable import Compilable
 from pynn._fit import DivergenceWarning, Fit, evaluate_rows, predict_rows
-from pynn._network import Network
-from pynn._run import Rows, Run
+from pynn._run import Run
 from pynn._variables import Array
 from pynn.callbacks import CallbackList, History
-from pynn.data import (
-    READABLE,
-    as_input,
-    as_rows,
-    as_weights,
-    class_weights,
-    validation_triple,
-)
-from pynn.layers.base import Layer, Shape
-from pynn.metrics import Metric
-from pynn.optimizers import Optimizer
+from pynn.data import READABLE
+from pynn.predictor import Predictor
 
 __all__ = ["DivergenceWarning", "Trainer"]
 
 
-class Trainer(Layer):
+class Trainer(Compilable):
     """Training, evaluation and prediction of a layer that is a model."""
-
-    _network: Network | None
-    _stale: bool
-
-    def _start_training(self) -> None:
-        self.optimizer: Optimizer | None = None
-        self.history: History | None = None
-        self.stop_training = False
-        self._objective: Objective | None = None
-        self._compile_config: dict[str, Any] | None = None
-
-    # ---- compile
-
-    def compile(
-        self,
-        optimizer: Any = "rmsprop",
-        loss: Any = None,
-        loss_weights: None = None,
-        metrics: Any = None,
-        weighted_metrics: Any = None,
-        run_eagerly: bool = False,
-        steps_per_execution: int = 1,
-        jit_compile: Any = "auto",
-        auto_scale_loss: bool = True,
-    ) -> None:
-        """Say how to train; what was said before is forgotten, the weights are kept.
-
-        Parameters
-        ----------
-        optimizer : str, dict or Optimizer
-            One that was used by this model before goes on where it stopped.
-        loss : str, callable or Loss
-        loss_weights : None
-            Known from Keras; there is one loss.
-        metrics, weighted_metrics : list, tuple or dict, optional
-            Names, functions or objects; the second take sample weights into account.
-        run_eagerly, steps_per_execution, jit_compile, auto_scale_loss
-            Accepted for Keras's sake; they change nothing.
-
-        Raises
-        ------
-        ValueError
-            If a name is unknown; the model is as before.
-        """
-        if loss_weights is not None:
-            raise ValueError(
-                "compile: loss_weights is not supported; there is one loss"
-            )
-        chosen = optimizers.get(optimizer)
-        objective = Objective(loss, metrics, weighted_metrics)
-        self.optimizer, self._objective = chosen, objective
-        self._compile_config = {
-            "loss": loss,
-            "metrics": metrics,
-            "weighted_metrics": weighted_metrics,
-        }
-
-    @property
-    def compiled(self) -> bool:
-        """Whether `compile` was called."""
-        return self._objective is not None
-
-    @property
-    def loss(self) -> Any:
-        """The loss as given to `compile`."""
-        return self._compile_config and self._compile_config["loss"]
-
-    @property
-    def metrics(self) -> list[Metric]:
-        """The metric objects; empty until data have been seen."""
-        return self._objective.metrics if self._objective else []
-
-    @property
-    def metrics_names(self) -> list[str]:
-        """ "loss" and the metrics in the order of `compile`."""
-        return self._objective.names if self._objective else []
-
-    def _needs_compile(self, call: str) -> tuple[Optimizer, Objective]:
-        if self.optimizer is None or self._objective is None:
-            raise ValueError(f"{self.name!r}: call compile(...) before {call}(...)")
-        return self.optimizer, self._objective
-
-    # ---- data
-
-    def _entry(self) -> str:
-        """Return what messages call the place that the input goes into."""
-        return str(next(iter(self.layers), self))
-
-    @property
-    def layers(self) -> list[Layer]:
-        """The layers of the model."""
-        raise NotImplementedError
-
-    def _checked_input(self, x: Any) -> tuple[Array, tuple[int, ...]]:
-        """Return `x` checked, and the shape of one output; nothing is built."""
-        network = self._network
-        if network is not None and not self._stale:
-            return as_input(x, network.input_shape, self._entry), network.output_shape
-        if self.built:
-            shape: Shape = self.input_shape
-        else:
-            shape = (None, *(as_rows(x, self._entry()).shape[1:] or (1,)))
-        output = self.sample_shape(self.compute_output_shape(shape))
-        return as_input(x, self.sample_shape(shape), self._entry), output
-
-    def _rows(self, x: Any, y: Any, weight: Any, by_class: Any = None) -> Rows:
-        """Return checked training data; nothing is built or kept."""
-        assert self._objective is not None
-        array, output = self._checked_input(x)
-        if len(array) == 0:
-            raise ValueError("x has no rows")
-        target = self._objective.target(y, len(array), output)
-        weights = as_weights(weight, len(array))
-        if by_class is not None:
-            if weights is not None:
-                raise ValueError("give either class_weight or sample_weight, not both")
-            weights = class_weights(by_class, target, target.shape[1:] != output)
-        return Rows(array, target, weights)
-
-    def _validation(
-        self, rows: Rows, data: Any, split: Any
-    ) -> tuple[Rows, Rows | None]:
-        """Return the rows to train on and those to validate on."""
-        if data is not None:
-            x, y, weight = validation_triple(data)
-            return rows, self._rows(x, y, weight)
-        if isinstance(split, int | float) and split == 0:
-            return rows, None
-        labels = self._objective is not None and self._objective.takes_labels
-        return rows.split(split, labels)
-
-    # ---- fit
 
     def fit(
         self,
@@ -389,6 +246,32 @@ class Trainer(Layer):
         out = np.empty((rows, *network.output_shape), network.element)
         network.predict(x, 0, rows, out)
         return out
+
+    def predictor(self, max_batch: int = 1) -> Predictor:
+        """Return the model prepared for calls with few rows.
+
+        Parameters
+        ----------
+        max_batch : int
+            Most samples of a call.
+
+        Returns
+        -------
+        Predictor
+            It follows the weights of this model; see there.
+
+        Raises
+        ------
+        ValueError
+            If the shape of the input is not known yet.
+        """
+        rows = integer(max_batch, "predictor: max_batch", 1)
+        if not self.built:
+            raise ValueError(
+                f"{self.name!r}: call build(...), or give it an Input, before"
+                " predictor(...)"
+            )
+        return Predictor.of(self.network_for(None), rows)
 
 
 def _batch(call: str, batch_size: Any, steps: Any) -> int:
