@@ -227,6 +227,20 @@ def wait(child):
     return "hung"
 
 
+def four_models(x):
+    """Their seeds are drawn before any thread can come between."""
+    pynn.utils.set_random_seed(1)
+    models = []
+    for _ in range(4):
+        model = pynn.Sequential(
+            [pynn.Input((200,)), layers.Dense(300, "relu"), layers.Dense(3, "softmax")]
+        )
+        model.compile("adam", "sparse_categorical_crossentropy")
+        model.predict_on_batch(x[:1])
+        models.append(model)
+    return models
+
+
 def test_two_threads_training_at_once(rng):
     """One takes the pool, the other goes alone: no deadlock, the same bits."""
     x = rng.normal(size=(512, 200)).astype(np.float32)
@@ -234,32 +248,14 @@ def test_two_threads_training_at_once(rng):
     before = pynn.get_num_threads()
     pynn.set_num_threads(3)
 
-    def made():
-        """Four models, their seeds drawn before any thread can come between."""
-        pynn.utils.set_random_seed(1)
-        models = [
-            pynn.Sequential(
-                [
-                    pynn.Input((200,)),
-                    layers.Dense(300, "relu"),
-                    layers.Dense(3, "softmax"),
-                ]
-            )
-            for _ in range(4)
-        ]
-        for model in models:
-            model.compile("adam", "sparse_categorical_crossentropy")
-            model.predict_on_batch(x[:1])
-        return models
-
     def fit(model):
         model.fit(x, y, 256, 10, verbose=0)
 
     try:
-        expected = made()
+        expected = four_models(x)
         for model in expected:
             fit(model)
-        models = made()
+        models = four_models(x)
         threads = [threading.Thread(target=fit, args=(m,)) for m in models]
         for thread in threads:
             thread.start()
