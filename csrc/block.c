@@ -117,8 +117,9 @@ void pynn_block_load(struct pynn_block *block, const struct pynn_source *source,
 {
     int64_t place = source->start + first;
     pynn_block_place(block, first, rows, held);
-    load_input(block, source, place);
-    if (source->y)
+    if (!source->held)
+        load_input(block, source, place);
+    if (!source->held && source->y)
         load_slot(block, source->y, block->plan->target, source->order, place);
     load_weights(block, source, place);
 }
@@ -156,7 +157,8 @@ int32_t pynn_threads_for(double flops)
 
 void pynn_share(int64_t rows, int32_t size, int32_t thread, int64_t *a, int64_t *b)
 {
-    int64_t share = ((rows + size - 1) / size + 7) / 8 * 8; /* whole tiles of rows */
+    /* whole tiles of rows; no division, which small networks would notice, when alone */
+    int64_t share = size == 1 ? rows : ((rows + size - 1) / size + 7) / 8 * 8;
     *a = share * thread < rows ? share * thread : rows;
     *b = *a + share < rows ? *a + share : rows;
 }

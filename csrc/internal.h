@@ -87,6 +87,7 @@ struct pynn_block {
     int64_t rows, first;
     int64_t held; /* arena row of `first` (training) */
     bool training;
+    bool stepping; /* in pynn_train: nobody reads the plan's output afterwards */
     uint64_t step;
     double scale;         /* of the loss gradient: 1 / rows of the whole batch */
     const double *weight; /* at row `first`, or NULL */
@@ -151,6 +152,7 @@ struct pynn_source { /* where the rows of a batch come from */
     const double *weight; /* per row of x, or NULL */
     const int64_t *order; /* row of x for each place, or NULL: as they lie */
     int64_t start;        /* place of the batch's first row */
+    bool held;            /* the arena holds these very rows since the last step */
 };
 pynn_status pynn_source_check(const pynn_plan *plan, const struct pynn_array *x,
                               const struct pynn_array *y, int64_t first, int64_t rows);

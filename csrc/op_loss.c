@@ -113,10 +113,20 @@ static void run(const struct pynn_block *block, int32_t index, char *grad, char 
         run_inner(block, args, in, target, kernel);
 }
 
+static bool probabilities_wanted(const struct pynn_block *block, int32_t index)
+{
+    const struct pynn_op *ops = block->plan->ops;
+    bool wanted = !block->stepping;
+    for (int32_t i = index + 1; i < block->plan->n_ops; i++) /* the scores */
+        wanted = wanted || ops[i].in == ops[index].out;
+    return wanted && ops[index].out >= 0;
+}
+
 static void loss_forward(const struct pynn_block *block, int32_t index)
 {
     const struct pynn_op *op = &block->plan->ops[index];
-    run(block, index, block->grad[op->in], op->out >= 0 ? block->value[op->out] : NULL);
+    run(block, index, block->grad[op->in],
+        probabilities_wanted(block, index) ? block->value[op->out] : NULL);
 }
 
 static void score_forward(const struct pynn_block *block, int32_t index)

@@ -39,6 +39,7 @@ struct trainer {
     double end;         /* when to return; seconds of now() */
     double stretch_end; /* when to choose the threads again */
     int64_t stretch_start; /* steps done before the stretch */
+    bool whole;            /* each step of the stretch takes all rows at once */
     struct step steps[2];  /* the running one, and the next */
     double gscale;         /* of the separate pass: global norm clipping */
 };
@@ -128,9 +129,15 @@ static void run_rows(const struct trainer *trainer, const struct step *step,
     const struct pynn_fit *fit = trainer->fit;
     const pynn_plan *plan = trainer->plan;
     bool permuted = fit->shuffle && fit->batch < fit->rows;
-    struct pynn_source source = {fit->x, fit->y, fit->weight,
-                                 permuted ? fit->order : NULL, step->start};
-    block->training = true;
+    struct pynn_source source = {
+        .x = fit->x,
+        .y = fit->y,
+        .weight = fit->weight,
+        .order = permuted ? fit->order : NULL,
+        .start = step->start,
+        .held = trainer->whole && fit->steps_done > trainer->stretch_start,
+    };
+    block->training = block->stepping = true;
     block->step = step->number;
     block->scale = 1.0 / (double)step->rows;
     int64_t i, end;
@@ -157,8 +164,9 @@ static void run_tasks(const struct trainer *trainer, const struct step *step,
         .accumulate = first > 0,
     };
     /* the same tasks every step, so that their weights and state stay in this core's L2 */
-    int64_t a = plan->n_tasks * thread / trainer->size;
-    int64_t b = plan->n_tasks * (thread + 1) / trainer->size;
+    bool alone = trainer->size == 1; /* spares small networks the divisions */
+    int64_t a = alone ? 0 : plan->n_tasks * thread / trainer->size;
+    int64_t b = alone ? plan->n_tasks : plan->n_tasks * (thread + 1) / trainer->size;
     for (int64_t t = a; t < b; t++)
         pynn_op_classes[plan->ops[plan->tasks[t].op].kind]->run_task(
             plan, &plan->tasks[t], rows, &apply, scratch);
@@ -344,6 +352,8 @@ static void run_stretch(struct trainer *trainer, int32_t threads)
     double begin = now();
     bool team = threads > 1 && choose_team(pace);
     trainer->stretch_start = fit->steps_done;
+    trainer->whole = fit->position == 0 && fit->batch >= fit->rows &&
+                     fit->rows <= trainer->plan->max_rows;
     trainer->stretch_end = fit->max_seconds > 0 ? trainer->end : (double)INFINITY;
     if (threads > 1 && begin + STRETCH_SECONDS < trainer->stretch_end)
         trainer->stretch_end = begin + STRETCH_SECONDS;

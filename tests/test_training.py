@@ -167,6 +167,18 @@ def test_cut_into_calls(optimizer):
     assert whole.params.tobytes() != whole.start.tobytes()
 
 
+def test_the_same_rows_every_step():
+    """Also after an epoch that begins in its middle."""
+    results = []
+    for steps in (0, 1):
+        net, x, y = fresh("SGD")
+        net.position, left = 5, 3
+        while left:
+            left -= net.train(x[:BATCH], y[:BATCH], epochs=left, steps=steps)[0]
+        results.append((vectors(net), net.iteration))
+    assert results[0] == results[1]
+
+
 def test_shuffle_is_the_documented_permutation():
     """Fisher and Yates from Philox, numbered by epoch; every row once."""
     net, x, y = fresh("SGD", F64)
