@@ -14,7 +14,13 @@ if TYPE_CHECKING:
 
 
 class Numpy(Rival):
-    """Hand-written NumPy, vectorised over the batch; in float64 it is the reference."""
+    """Hand-written NumPy, vectorised over the batch; in float64 it is the reference.
+
+    Parameters
+    ----------
+    keras_adam : whether Adam's epsilon is added to the root of the raw second moment,
+        as in Keras and pynn, or to that of the corrected one, as in PyTorch.
+    """
 
     def __init__(
         self,
@@ -22,8 +28,10 @@ class Numpy(Rival):
         optimizer: Optimizer | None,
         threads: int,
         dtype: type = np.float32,
+        keras_adam: bool = True,
     ) -> None:
         super().__init__(net, optimizer, threads)
+        self.raw_epsilon = keras_adam
         self.real = dtype
         self.params = [a.astype(dtype) for pair in net.weights() for a in pair]
         self.first = [np.zeros_like(p) for p in self.params]
@@ -67,15 +75,17 @@ class Numpy(Rival):
     def _update(self, grads: list[np.ndarray]) -> None:
         o, real = self.optimizer, self.real
         self.steps += 1
-        rate = real(o.rate)
+        rate, epsilon = real(o.rate), real(o.epsilon)
         if o.name == "adam":
             bias1, bias2 = 1 - o.beta1**self.steps, 1 - o.beta2**self.steps
             rate = real(o.rate * np.sqrt(bias2) / bias1)
+            if not self.raw_epsilon:
+                epsilon = real(o.epsilon * np.sqrt(bias2))
         for p, g, m, v in zip(self.params, grads, self.first, self.second, strict=True):
             if o.name == "adam":
                 m += (g - m) * real(1 - o.beta1)
                 v += (g * g - v) * real(1 - o.beta2)
-                p -= rate * m / (np.sqrt(v) + real(o.epsilon))
+                p -= rate * m / (np.sqrt(v) + epsilon)
             elif o.momentum:
                 m *= real(o.momentum)
                 m -= rate * g
