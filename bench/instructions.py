@@ -21,7 +21,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 CSRC = HERE.parent / "csrc"
-RECORD = HERE / "results" / "instructions.json"
+RECORD = HERE / "instructions.json"
 LEVEL = "v3"
 # The same compiler gives the same counts but for a few in libc (alignment of arrays).
 TOLERANCE = 0.03
