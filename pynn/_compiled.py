@@ -47,8 +47,9 @@ class Objective:
     @property
     def names(self) -> list[str]:
         """ "loss" and the metrics, in the order of `compile`."""
-        asked = (*self._asked, *self._weighted_asked)
-        return ["loss", *(self._names or map(_spelled, asked))]
+        if self._names:
+            return ["loss", *self._names]
+        return ["loss", *map(_spelled, (*self._asked, *self._weighted_asked))]
 
     @property
     def takes_labels(self) -> bool:
@@ -110,6 +111,8 @@ class Objective:
         done = {"loss": totals[0] / rows}
         for metric, total in zip(self.core, totals[1:], strict=True):
             done[metric.name] = metric.finish(total, rows)
+        if not self.python:
+            return done
         done |= {m.name: _plain(m.result()) for m in self.python}
         return {name: done[name] for name in self.names}
 

@@ -177,7 +177,7 @@ def evaluate_rows(
     """
     _, objective = model._needs_compile("evaluate")
     network = model.network_for(rows.x)
-    plan = network.plan(False, objective.goal(rows.y, network.output_shape), 0)
+    plan = network.plan(objective.goal(rows.y, network.output_shape))
     sums = np.zeros(plan.n_sums)
     watched = hooks is not None and hooks.test_batches
     for i, (a, b) in enumerate(slices(network, len(rows.x), batch if watched else 0)):

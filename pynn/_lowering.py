@@ -8,7 +8,7 @@ into the cross-entropy after it, reshapes into nothing.
 
 import math
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from pynn._ops import (
     ACTIVATIONS,
@@ -26,11 +26,18 @@ _LINEAR = ACTIVATIONS.index("linear")
 _SIGMOID = ACTIVATIONS.index("sigmoid")
 
 
-class Objective(Protocol):
-    """What the engine asks of a loss."""
+if TYPE_CHECKING:
+    from typing import Protocol
 
-    def lowered(self, output_activation: str | None) -> tuple[str, Attr, bool]:
-        """Kind, attributes, and whether the loss reads the activation's input."""
+    class Objective(Protocol):
+        """What the engine asks of a loss."""
+
+        @property
+        def signature(self) -> object:
+            """What `lowered` depends on, apart from its argument."""
+
+        def lowered(self, output_activation: str | None) -> tuple[str, Attr, bool]:
+            """Kind, attributes, and whether the loss reads the activation's input."""
 
 
 def slot_of(shape: Sequence[int]) -> Slot:
@@ -128,7 +135,7 @@ class Lowering:
     def objective(
         self,
         x: int,
-        loss: Objective,
+        loss: "Objective",
         scores: Sequence[tuple[str, Attr]],
         target: Slot,
     ) -> tuple[int, int]:

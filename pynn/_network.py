@@ -1,36 +1,50 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A stack of layers compiled: its parameter vector, its plans, its random sequences."""
 
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 from weakref import WeakKeyDictionary, ref
 
 import numpy as np
 
 from pynn._engine import Plan, make_plan, next_seed, optimizer_state, seed_era
-from pynn._lowering import Attr, Lowering, Objective
+from pynn._lowering import Attr, Lowering
 from pynn._ops import OptimizerSpec, Slot
 from pynn._variables import Array, Block, Variable, aligned, merge
 
 _PLANS = 8  # training and evaluation plans that a network keeps
-_HEADS = (None, "sigmoid", "softmax")  # last activations that a loss may absorb
 
 
-class Root(Protocol):
-    """A layer or model, as a network sees it."""
+if TYPE_CHECKING:
+    from typing import Protocol
 
-    name: str
+    from pynn._lowering import Objective
 
-    def lower(self, lowering: Lowering, x: int) -> int: ...
-    @property
-    def blocks(self) -> list[Block]: ...
-    @property
-    def trainable_weights(self) -> list[Variable]: ...
+    class Root(Protocol):
+        """A layer or model, as a network sees it."""
+
+        name: str
+
+        def lower(self, lowering: Lowering, x: int) -> int: ...
+        @property
+        def blocks(self) -> list[Block]: ...
+        @property
+        def trainable_weights(self) -> list[Variable]: ...
+
+    class OptimizerLike(Protocol):
+        """What the engine asks of an optimizer."""
+
+        iterations: int
+        slots: list[Array]
+        scalar: Array
+
+        def spec(self) -> OptimizerSpec: ...
+        def rates(self, first: int, count: int) -> Array: ...
 
 
 class Goal(NamedTuple):
     """What a plan computes beyond the output: a loss and metrics against a target."""
 
-    loss: Objective
+    loss: "Objective"
     scores: tuple[tuple[str, Attr], ...]
     target: Slot
 
@@ -59,7 +73,7 @@ class Network:
 
     def __init__(
         self,
-        root: Root,
+        root: "Root",
         input_shape: tuple[int, ...],
         output_shape: tuple[int, ...],
         dtype: str,
@@ -92,6 +106,7 @@ class Network:
         self._flops: float | None = None
         self._plans: dict[object, Plan] = {}
         self._grads: Array | None = None
+        self._runs_listed: list[tuple[int, int]] | None = None
         self._layout = [(block, block.offset) for block in self.root.blocks]
 
     def reseed(self) -> None:
@@ -136,7 +151,7 @@ class Network:
             self.sync()
             self._forwards += 1
             step = 1 << 63 | self._forwards  # apart from the steps of an optimizer
-            self.plan(True, None, len(x)).forward(
+            self.plan(None, len(x), self.runs()).forward(
                 self.store.vector, x, None, None, step, len(x), out, None
             )
         return out
@@ -152,14 +167,23 @@ class Network:
 
     # ---- training and evaluation
 
-    def plan(self, training: bool, goal: Goal | None, rows: int) -> Plan:
-        """Return a plan, kept for the next call; `rows` bounds a training batch."""
-        lowered = None if goal is None else tuple(map(goal.loss.lowered, _HEADS))
-        runs = self.runs() if training else ()
-        key = (training, lowered, goal and goal[1:], runs, rows if training else 0)
+    def plan(self, goal: Goal | None, rows: int = 0, runs: Array | None = None) -> Plan:
+        """Return a plan, kept for the next call.
+
+        Parameters
+        ----------
+        goal : Goal, optional
+        rows : int
+            Most rows of a training step that are held at a time.
+        runs : array, optional
+            What `runs` returned, for a plan that trains.
+        """
+        loss = None if goal is None else goal.loss.signature
+        trained = None if runs is None else runs.tobytes()
+        key = loss, goal and goal[1:], rows, trained
         plan = self._plans.pop(key, None)
         if plan is None:
-            plan = self._compile(training, goal, rows if training else 0)
+            plan = self._compile(runs is not None, goal, rows)
         self._plans[key] = plan
         while len(self._plans) > _PLANS:
             self._plans.pop(next(iter(self._plans)), None)
@@ -190,9 +214,13 @@ class Network:
             max_rows=rows,
         )
 
-    def runs(self) -> tuple[tuple[int, int], ...]:
+    def runs(self) -> Array:
         """Offset and length of each trainable variable in the parameter vector."""
-        return tuple([weight.run for weight in self.root.trainable_weights])
+        now = [weight.run for weight in self.root.trainable_weights]
+        if now != self._runs_listed:
+            self._runs = np.array(now, np.int64).reshape(-1, 2)
+            self._runs_listed = now
+        return self._runs
 
     def grads(self) -> Array:
         """Scratch as long as the parameter vector."""
@@ -228,14 +256,3 @@ _bindings: WeakKeyDictionary["OptimizerLike", tuple["ref[Network]", _Layout | No
 _bindings = (
     WeakKeyDictionary()
 )  # which network an optimizer serves, and where its blocks
-
-
-class OptimizerLike(Protocol):
-    """What the engine asks of an optimizer."""
-
-    iterations: int
-    slots: list[Array]
-    scalar: Array
-
-    def spec(self) -> OptimizerSpec: ...
-    def rates(self, first: int, count: int) -> Array: ...

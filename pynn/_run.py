@@ -2,13 +2,16 @@
 """Training and evaluation in slices: what stands between two calls of the core."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from pynn._network import Goal, Network, OptimizerLike
+from pynn._network import Goal, Network
 from pynn._variables import Array, aligned
 from pynn.data import split_at, warn_of_new_classes
+
+if TYPE_CHECKING:
+    from pynn._network import OptimizerLike
 
 SLICE_SECONDS = 0.2  # how long the core keeps the interpreter from seeing Ctrl-C
 _MAX_RATES = 1 << 16  # learning rates that a schedule prepares per call
@@ -51,7 +54,7 @@ class Run:
         self,
         network: Network,
         goal: Goal,
-        optimizer: OptimizerLike,
+        optimizer: "OptimizerLike",
         rows: Rows,
         batch: int,
         shuffle: bool,
@@ -64,9 +67,9 @@ class Run:
         self.position = 0
         network.sync()
         network.prepare(optimizer)
-        self.plan = network.plan(True, goal, self.batch)
+        self._runs = network.runs()
+        self.plan = network.plan(goal, self.batch, self._runs)
         self.order = np.empty(self.count, np.int64) if self.shuffled else None
-        self._runs = np.array(network.runs(), np.int64).reshape(-1, 2)
 
     def new_sums(self, epochs: int = 1) -> Array:
         """Return zeros for `advance`, a row for each epoch."""
@@ -110,10 +113,12 @@ class Run:
         rates = optimizer.rates(optimizer.iterations, min(limit, _MAX_RATES))
         if len(rates) > 1:
             limit = len(rates)
-        spec = optimizer.spec()
+        spec, (x, y, weight) = optimizer.spec(), self.rows
         separate = spec[4] or spec[5] or self.batch > self.plan.max_rows
         result = self.plan.train(
-            *self.rows,
+            x,
+            y,
+            weight,
             rows=self.count,
             batch=self.batch,
             epochs=len(sums),
@@ -158,7 +163,7 @@ class Run:
             index = here if self.order is None else self.order[here]
             x = self.rows.x[index]
             out = np.empty((len(x), *network.output_shape), network.element)
-            plan = network.plan(True, None, self.batch)
+            plan = network.plan(None, self.batch, self._runs)
             plan.forward(params, x, None, None, step, len(x), out, None)
             weight = self.rows.weight
             return self.rows.y[index], out, None if weight is None else weight[index]

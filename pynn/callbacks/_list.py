@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any, Self
 
 from pynn.callbacks._base import Callback, History, Logs
@@ -42,11 +43,18 @@ _BATCH_EVENTS = {
 }
 
 
+@cache
+def _overridden(kind: type) -> frozenset[str]:
+    """Names of the batch events that a class does something in."""
+    names = [name for several in _BATCH_EVENTS.values() for name in several]
+    return frozenset(n for n in names if getattr(kind, n) is not getattr(Callback, n))
+
+
 def _wants(callback: Callback, call: str) -> bool:
     """Whether a callback does anything of its own in the batch events of a call."""
-    names = _BATCH_EVENTS[call]
-    methods = ((getattr(callback, n), getattr(Callback, n)) for n in names)
-    return any(getattr(own, "__func__", None) is not base for own, base in methods)
+    kind: Any = type(callback)
+    own = _overridden(kind) | vars(callback).keys()
+    return not own.isdisjoint(_BATCH_EVENTS[call])
 
 
 class CallbackList:

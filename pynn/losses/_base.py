@@ -64,6 +64,11 @@ class Loss:
         """Parameters of the core's loss."""
         return ()
 
+    @property
+    def signature(self) -> object:
+        """What decides about the values: equal for losses that are alike."""
+        return type(self), self.kind, self.attr, self.from_logits
+
     def for_targets(self, y_true: Any) -> Loss:
         """Return the loss as it is to be computed on these targets."""
         del y_true
