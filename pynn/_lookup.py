@@ -4,18 +4,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 T = TypeVar("T")
 
 
-class Configured(Protocol):
-    """An object that can be written down and made again."""
+if TYPE_CHECKING:
+    from typing import Protocol
 
-    def get_config(self) -> dict[str, Any]: ...
+    class Configured(Protocol):
+        """An object that can be written down and made again."""
+
+        def get_config(self) -> dict[str, Any]: ...
 
 
-C = TypeVar("C", bound=Configured)
+C = TypeVar("C", bound="Configured")
 
 
 def _key(name: str) -> str:

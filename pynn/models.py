@@ -4,7 +4,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Self
 
-from pynn import layers, saving
+from pynn import layers
 from pynn._lowering import Lowering
 from pynn._network import Network
 from pynn._summary import summary_text
@@ -221,10 +221,14 @@ class Sequential(Trainer):
 
     def save_weights(self, filepath: Any, overwrite: bool = True) -> None:
         """Write all weights to a file; see `pynn.saving.save_weights`."""
+        from pynn import saving
+
         saving.save_weights(self, filepath, overwrite)
 
     def load_weights(self, filepath: Any) -> None:
         """Overwrite all weights from a file; see `pynn.saving.load_weights`."""
+        from pynn import saving
+
         saving.load_weights(self, filepath)
 
     # ---- description
