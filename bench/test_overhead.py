@@ -65,6 +65,13 @@ def test_call(benchmark, model, call):
     benchmark(CALLS[call], model, data.x, data.y)
 
 
+def test_predictor(benchmark, model):
+    x = load("xor").x
+    p = model.predictor(len(x))
+    benchmark.group = "calls on 2-4-4-1, four rows"
+    assert benchmark(p, x).tobytes() == model.predict_on_batch(x).tobytes()
+
+
 def test_import_beyond_numpy(benchmark):
     """In a fresh interpreter each time; the value is in extra_info, in ms."""
     times = []

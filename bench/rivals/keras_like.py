@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rivals.base import Rival
+from rivals.base import Rival, fastest
 
 if TYPE_CHECKING:
     from workloads import Net, Optimizer
@@ -28,6 +28,7 @@ class Pynn(Rival):
         layers.append(pynn.layers.Dense(last, activation=net.output))
         self.model = pynn.Sequential([pynn.Input((net.widths[0],)), *layers])
         self.model.set_weights([a for pair in net.weights() for a in pair])
+        self.call = self.model.predict_on_batch
         if optimizer:
             self.model.compile(optimizer=self._optimizer(pynn), loss=self._loss())
 
@@ -49,8 +50,18 @@ class Pynn(Rival):
             x, y, batch_size=batch, epochs=epochs, shuffle=shuffle, verbose=0
         )
 
+    def tune(self, x: np.ndarray) -> None:
+        model = self.model
+        ways = {
+            "predict_on_batch": model.predict_on_batch,
+            "predictor": model.predictor(len(x)),
+        }
+        name = fastest({k: lambda way=way: way(x) for k, way in ways.items()})
+        self.notes["inference"] = name
+        self.call = ways[name]
+
     def predict(self, x: np.ndarray) -> np.ndarray:
-        return self.model.predict_on_batch(x)
+        return self.call(x)
 
 
 class KerasJax(Pynn):
@@ -79,6 +90,9 @@ class KerasJax(Pynn):
         }[net.loss]()
         if optimizer:
             self.model.compile(optimizer=self._optimizer(keras), loss=loss)
+
+    def tune(self, x: np.ndarray) -> None:
+        """Do nothing: there is one way."""
 
     def predict(self, x: np.ndarray) -> np.ndarray:
         return np.asarray(self.full.predict_on_batch(x))
