@@ -13,13 +13,11 @@ static bool array_valid(const struct pynn_array *a, int64_t first, int64_t rows,
     if (!a || a->dtype < 0 || a->dtype >= PYNN_DTYPE_COUNT || a->ndim < 1 ||
         a->ndim > PYNN_MAX_DIMS || first > a->shape[0] || rows > a->shape[0] - first)
         return false;
-    int64_t left = t->inner * t->width; /* cannot overflow: checked with the spec */
-    for (int i = 1; i < a->ndim; i++) {
-        if (a->shape[i] < 1 || left % a->shape[i] != 0)
+    int64_t size = 1;
+    for (int i = 1; i < a->ndim; i++)
+        if (a->shape[i] < 1 || __builtin_mul_overflow(size, a->shape[i], &size))
             return false;
-        left /= a->shape[i];
-    }
-    return left == 1;
+    return size == t->inner * t->width; /* which was checked with the spec */
 }
 
 pynn_status pynn_source_check(const pynn_plan *plan, const struct pynn_array *x,
