@@ -238,8 +238,8 @@ class Network:
         """
         owner, known = _bindings.get(optimizer, (self._me, None))
         length, slots = len(self.store.vector), optimizer.slots
-        fits = all(len(vector) == length for vector in slots)
-        if owner is not self._me or (known is None and not fits):
+        strange = known is None and any(len(vector) != length for vector in slots)
+        if owner is not self._me or strange:
             raise ValueError("this optimizer belongs to another model: make a new one")
         initial = optimizer_state(optimizer.spec())
         if known is not self._layout or len(slots) != len(initial):

@@ -11,6 +11,7 @@ from oracle.train import batches, train
 
 import pynn
 from pynn import callbacks, losses, optimizers
+from pynn._run import Run
 
 
 def twin(model, head, dropout=0.0, seed=5, steps=0, batch=0):
@@ -237,3 +238,15 @@ def test_batch_logs_are_running_averages(rng):
     for name in ("loss", "accuracy"):
         assert [logs[2][name], logs[5][name]] == history[name]
         assert logs[0][name] != logs[2][name]
+
+
+def test_many_epochs_run_in_one_call(rng, monkeypatch):
+    """Or in a few, when the machine is too busy for 4,096 tiny epochs in a moment."""
+    x, y = data(rng)
+    model = net()
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    advance, calls = Run.advance, []
+    monkeypatch.setattr(Run, "advance", lambda *a: calls.append(1) or advance(*a))
+    history = model.fit(x[:4], y[:4], 4, 10_000, verbose=0).history
+    assert len(history["loss"]) == len(history["accuracy"]) == 10_000
+    assert len(calls) < 500

@@ -60,6 +60,29 @@ def test_import_loads_little():
     assert len(others) < 8, others
 
 
+FIRST_MODEL = """
+import sys
+import numpy
+before = set(sys.modules)
+import pynn
+from pynn import layers
+model = pynn.Sequential([pynn.Input((2,)), layers.Dense(3, "relu"), layers.Dense(1)])
+model.compile("adam", "mse", metrics=["mae"])
+model.fit(numpy.ones((4, 2)), numpy.ones((4, 1)), verbose=0)
+model.predictor()(numpy.ones(2))
+print(*sorted({name.split(".")[0] for name in set(sys.modules) - before}))
+"""
+
+
+def test_a_first_model_loads_little():
+    """Nothing of what files, downloads, progress bars and type checkers need."""
+    out = subprocess.check_output([sys.executable, "-c", FIRST_MODEL], text=True)
+    loaded = set(out.split())
+    assert "pynn" in loaded
+    heavy = {"csv", "inspect", "json", "pathlib", "tempfile", "urllib", "zlib"}
+    assert loaded.isdisjoint(heavy | {"safetensors", "tqdm"}), loaded
+
+
 WITHOUT_CORE = """
 import sys
 sys.modules["pynn._core"] = None
