@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 SLICE_SECONDS = 0.2  # how long the core keeps the interpreter from seeing Ctrl-C
 _MAX_RATES = 1 << 16  # learning rates that a schedule prepares per call
 _SLICE_FLOPS = 2e9  # work of one call when predicting or evaluating
+_FEW = 256  # rows that are one call whatever they cost
 
 
 class Rows(NamedTuple):
@@ -176,5 +177,7 @@ def slices(network: Network, rows: int, batch: int = 0) -> list[tuple[int, int]]
 
     The second depends on shapes alone.
     """
-    size = batch or max(256, int(_SLICE_FLOPS / max(network.flops, 1.0)))
+    if 0 < rows <= (batch or _FEW):
+        return [(0, rows)]
+    size = batch or max(_FEW, int(_SLICE_FLOPS / max(network.flops, 1.0)))
     return [(a, min(a + size, rows)) for a in range(0, rows, size)]
