@@ -72,7 +72,7 @@ cdef int dtype_of(const Py_buffer *buffer) except -1:
 
 cdef View rows_of(object source, pynn_array *array):
     """Any strided array, described in `array`."""
-    cdef View view = View()
+    cdef View view = View.__new__(View)
     cdef int i
     PyObject_GetBuffer(source, &view.buffer, PyBUF_STRIDES | PyBUF_FORMAT)
     view.held = True
@@ -92,7 +92,7 @@ cdef View rows_of(object source, pynn_array *array):
 
 cdef View vector_of(object source, int dtype, Py_ssize_t length, bint writable):
     """A contiguous vector of at least `length` elements of one type."""
-    cdef View view = View()
+    cdef View view = View.__new__(View)
     cdef int flags = PyBUF_ANY_CONTIGUOUS | PyBUF_FORMAT
     if writable:
         flags |= PyBUF_WRITABLE
