@@ -25,6 +25,7 @@
 #define PYNN_CAT_(a, b) a##b
 #define PYNN_CAT(a, b) PYNN_CAT_(a, b)
 #define R(name) PYNN_CAT(PYNN_CAT(name, _), T_)
+#define GROUP PYNN_CAT(GROUP_, T_)
 #define V_(op) PYNN_CAT(PYNN_CAT(v, T_), _##op)
 #define vr PYNN_CAT(v, T_)
 #define vi PYNN_CAT(i, T_)
@@ -36,6 +37,7 @@
 #define v_max V_(max)
 #define v_min V_(min)
 #define v_sqrt V_(sqrt)
+#define v_roots V_(roots)
 #define v_bits V_(bits)
 #define v_real V_(real)
 #define v_lt V_(lt)

@@ -22,6 +22,8 @@
 #undef v_max
 #undef v_min
 #undef v_sqrt
+#undef v_roots
+#undef GROUP
 #undef v_bits
 #undef v_real
 #undef v_lt

@@ -10,6 +10,8 @@
  *   v<T>_load/store unaligned memory access          v<T>_set1   broadcast
  *   v<T>_fma(a,b,c) a*b + c  (fused on v3, v4, neon; two roundings on generic, v2)
  *   v<T>_fnma       c - a*b                           v<T>_sqrt   IEEE square root
+ *   v<T>_roots(x)   x[0 .. GROUP_<T>-1] = their square roots, the same bits as
+ *                   sqrt; where GROUP_<T> > 1, the divider stays free meanwhile
  *   v<T>_max(a,b)   a > b ? a : b  (b when either is NaN); v<T>_min likewise
  *   v<T>_bits / v<T>_real           reinterpret v <-> i
  *   v<T>_lt/le/gt/ge/eq/ne(a,b)     lane masks, all ones or all zeros, as i<T>
@@ -70,5 +72,14 @@
 #endif
 #include "simd_gnu.h"
 #endif
+
+#if defined(PYNN_SIMD_V4)
+#include "simd_roots.h"
+#else
+#define GROUP_f32 1
+PYNN_INLINE void vf32_roots(vf32 *x) { *x = vf32_sqrt(*x); }
+#endif
+#define GROUP_f64 1
+PYNN_INLINE void vf64_roots(vf64 *x) { *x = vf64_sqrt(*x); }
 
 #endif
