@@ -14,6 +14,7 @@ from oracle import optimizers as oracle_optimizers
 from oracle import philox, table, train
 from test_updates import CONFIGURATIONS, IDS
 
+import pynn
 from pynn import _core
 
 F32, F64 = REALS["float32"], REALS["float64"]
@@ -145,6 +146,19 @@ def test_fused_update_is_the_flat_one(index, dtype):
         )
     assert vectors(net) == vectors(other)
     assert net.iteration == iteration == 8
+
+
+def test_pieces_of_wide_rows():
+    """A task moves a part of each of its rows; the flat pass moves runs."""
+    weights = []
+    for clip in (None, 1e30):  # a clipped norm asks for the flat pass
+        pynn.utils.set_random_seed(5)
+        model = pynn.Sequential([pynn.Input((21,)), pynn.layers.Dense(2087)])
+        model.compile(pynn.optimizers.Adam(global_clipnorm=clip), "mse")
+        x = np.linspace(-1, 1, 40 * 21).reshape(40, 21)
+        model.fit(x, np.sin(x @ np.ones((21, 2087))), batch_size=20, verbose=0)
+        weights.append(b"".join(w.tobytes() for w in model.get_weights()))
+    assert weights[0] == weights[1]
 
 
 @pytest.mark.parametrize("optimizer", ["SGD", "Adam", "Nadam"])

@@ -170,3 +170,49 @@ def test_padding_stays_zero(dtype):
     for index, name in enumerate(IDS):
         for isa in ISAS:
             assert not trajectory(index, dtype, isa)[-1][padding].any(), (name, isa)
+
+
+def extreme(rng, dtype, size):
+    """Numbers of every kind and magnitude; gradients and state may hold any of them."""
+    info = np.finfo(dtype)
+    kinds = [0.0, -0.0, 1.0, np.inf, -np.inf, np.nan, info.max, info.tiny]
+    kinds += [info.smallest_subnormal, 2.0**-100, 2.0**-101, 2.0**100, -1.0, 1e-9]
+    values = rng.choice(np.array(kinds, dtype), size)
+    ordinary = rng.normal(size=size).astype(dtype)
+    # whole groups of vectors without extremes, and with few of them
+    return np.where(rng.random(size) < rng.choice([0, 0.02, 0.5]), values, ordinary)
+
+
+def extreme_update(spec, dtype, isa, key):
+    """Bits after one step over extreme numbers; NaN are all one."""
+    rng = seeded("extreme", *key)
+    size = 16 * 13
+    params, grads, *slots = (
+        extreme(rng, dtype, size) for _ in range(2 + len(_core.optimizer_state(spec)))
+    )
+    slots = [np.abs(s) if i == len(slots) - 1 else s for i, s in enumerate(slots)]
+    before = _core.isa_selected()
+    _core.isa_select(isa)
+    try:
+        runs = np.array([[0, size]], np.int64)
+        number = REALS[dtype].number
+        _core.update(number, spec, 1e-3, slots, np.ones(2), 3, runs, params, grads)
+    finally:
+        _core.isa_select(before)
+    vectors = np.array([params, *slots])
+    vectors[np.isnan(vectors)] = np.nan
+    return vectors.tobytes()
+
+
+@pytest.mark.parametrize("dtype", REALS)
+@pytest.mark.parametrize("pair", [("generic", "v2"), ("v3", "v4")], ids="-".join)
+def test_bits_of_extreme_numbers(dtype, pair):
+    if not set(pair) <= set(ISAS):
+        pytest.skip("this machine has " + ", ".join(ISAS))
+    for index, (name, options) in enumerate(CONFIGURATIONS):
+        spec = getattr(pynn.optimizers, name)(**options).spec()
+        for draw in range(20):
+            one, other = (
+                extreme_update(spec, dtype, isa, (index, draw)) for isa in pair
+            )
+            assert one == other, (IDS[index], draw)
