@@ -31,6 +31,14 @@ static inline int64_t pynn_pad(int64_t n)
     return (n + (int64_t)PYNN_PAD - 1) / (int64_t)PYNN_PAD * (int64_t)PYNN_PAD;
 }
 
+/* Elements from one row to the next: whole vectors, and no multiple of 512 bytes, since
+ * rows so far apart would share few of the sets of a cache. */
+static inline int64_t pynn_ld(int64_t width)
+{
+    int64_t padded = pynn_pad(width);
+    return padded % 128 == 0 ? padded + (int64_t)PYNN_PAD : padded;
+}
+
 /* A slot as the plan lays it out: `row` = inner * ld elements per batch row. */
 struct pynn_tensor {
     int64_t inner, width, ld, row;

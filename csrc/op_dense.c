@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Dense: y = act(x W + b) on the last axis. Parameters [in + bias, pad(out)], the bias in
- * the last row. The workspace is W transposed, [out, pad(in)], so that the input gradient
+ * Dense: y = act(x W + b) on the last axis. Parameters [in + bias, ld(out)], the bias in
+ * the last row. The workspace is W transposed, [out, ld(in)], so that the input gradient
  * is the same product as the forward pass; tasks keep it up to date. */
 #include <string.h>
 
 #include "internal.h"
 
-/* A task covers rows of W so that its gradient fits in the scratch and stays in L1/L2. */
-#define TASK_BYTES ((size_t)32 << 10)
-#define TASK_COLUMNS 1024
+/* A task is a piece of W of up to TASK_ROWS x TASK_COLUMNS, with fewer rows where that
+ * would leave less than TASKS pieces for the threads to share. */
+#define TASK_ROWS 128
+#define TASK_COLUMNS 128
+#define TASK_ROWS_LEAST 32
+#define TASKS 12
 
 static bool has_bias(const struct pynn_op *op) { return op->flags & PYNN_FLAG_BIAS; }
 
@@ -32,14 +35,14 @@ static pynn_status check(const struct pynn_plan_spec *spec, const struct pynn_op
 static int64_t params(const struct pynn_plan_spec *spec, const struct pynn_op *op)
 {
     return (spec->slots[op->in].width + has_bias(op)) *
-           pynn_pad(spec->slots[op->out].width);
+           pynn_ld(spec->slots[op->out].width);
 }
 
 static double flops(const pynn_plan *plan, const struct pynn_op *op)
 {
     const struct pynn_tensor *in = &plan->tensors[op->in],
                              *out = &plan->tensors[op->out];
-    return 2.0 * (double)in->inner * (double)in->width * (double)out->ld;
+    return 2.0 * (double)in->inner * (double)in->width * (double)pynn_pad(out->width);
 }
 
 static size_t workspace(const pynn_plan *plan, int32_t index)
@@ -60,7 +63,7 @@ static void forward(const struct pynn_block *block, int32_t index)
     size_t rows = (size_t)(block->rows * in->inner);
     struct pynn_matmul args = {
         .m = rows,
-        .n = (size_t)out->ld,
+        .n = (size_t)pynn_pad(out->width),
         .k = (size_t)in->width,
         .x = block->value[op->in],
         .w = w,
@@ -92,7 +95,7 @@ static void backward(const struct pynn_block *block, int32_t index)
         return;
     struct pynn_matmul args = {
         .m = rows,
-        .n = (size_t)in->ld,
+        .n = (size_t)pynn_pad(in->width),
         .k = (size_t)out->width,
         .x = dy,
         .w = plan->arena + plan->workspace[index],
@@ -104,26 +107,58 @@ static void backward(const struct pynn_block *block, int32_t index)
     plan->k->matmul(&args);
 }
 
+static int64_t pieces(int64_t total, int64_t size) { return (total + size - 1) / size; }
+
 static pynn_status plan_tasks(pynn_plan *plan, int32_t index)
 {
     const struct pynn_op *op = &plan->ops[index];
     const struct pynn_tensor *in = &plan->tensors[op->in],
                              *out = &plan->tensors[op->out];
-    int64_t total = in->width + has_bias(op);
-    int64_t columns = out->ld < TASK_COLUMNS ? out->ld : TASK_COLUMNS;
-    int64_t rows = (int64_t)(TASK_BYTES / plan->esize) / columns;
-    for (int64_t r = 0; r < total; r += rows)
-        for (int64_t c = 0; c < out->ld; c += columns) {
-            struct pynn_task task = {index, r, r + rows < total ? r + rows : total, c,
-                                     c + columns < out->ld ? c + columns : out->ld};
+    int64_t height = in->width + has_bias(op), width = pynn_pad(out->width);
+    int64_t columns = pynn_pad(pieces(width, pieces(width, TASK_COLUMNS)));
+    int64_t rows = (int64_t)(PYNN_SCRATCH / plan->esize) / columns;
+    rows = rows < TASK_ROWS ? rows : TASK_ROWS;
+    while (rows > TASK_ROWS_LEAST &&
+           pieces(height, rows) * pieces(width, columns) < TASKS)
+        rows /= 2;
+    for (int64_t r = 0; r < height; r += rows)
+        for (int64_t c = 0; c < width; c += columns) {
+            struct pynn_task task = {index, r, r + rows < height ? r + rows : height, c,
+                                     c + columns < width ? c + columns : width};
             PYNN_TRY(pynn_plan_add_task(plan, task));
         }
     return PYNN_OK;
 }
 
+#define MAX_SOON (PYNN_MAX_STATE + 2)
+
+/* The memory that the update after the gradient touches: weights, state, transpose. */
+static size_t list_soon(const pynn_plan *plan, const struct pynn_task *task,
+                        const struct pynn_apply *apply, struct pynn_soon soon[MAX_SOON])
+{
+    const struct pynn_op *op = &plan->ops[task->op];
+    const struct pynn_tensor *in = &plan->tensors[op->in],
+                             *out = &plan->tensors[op->out];
+    size_t esize = plan->esize, n = 0, ld = (size_t)out->ld * esize;
+    size_t rows = (size_t)(task->r1 - task->r0),
+           columns = (size_t)(task->c1 - task->c0);
+    size_t at = (size_t)(op->params + task->r0 * out->ld + task->c0) * esize;
+    if (!apply->args)
+        return 0;
+    soon[n++] = (struct pynn_soon){apply->params + at, rows, columns * esize, ld};
+    for (int i = 0; i < PYNN_MAX_STATE && apply->slots[i]; i++)
+        soon[n++] = (struct pynn_soon){apply->slots[i] + at, rows, columns * esize, ld};
+    if (in->has_grad)
+        soon[n++] =
+            (struct pynn_soon){plan->arena + plan->workspace[task->op] +
+                                   (size_t)(task->c0 * in->ld + task->r0) * esize,
+                               columns, rows * esize, (size_t)in->ld * esize};
+    return n;
+}
+
 /* The gradient of the task's piece goes to g, whose rows are ldg elements apart. */
 static void gradient(const pynn_plan *plan, const struct pynn_task *task, int64_t rows,
-                     char *g, int64_t ldg, int accumulate)
+                     const struct pynn_apply *apply, char *g, int64_t ldg)
 {
     const struct pynn_op *op = &plan->ops[task->op];
     const struct pynn_tensor *in = &plan->tensors[op->in],
@@ -132,6 +167,7 @@ static void gradient(const pynn_plan *plan, const struct pynn_task *task, int64_
     const char *d = plan->arena + out->grad + (size_t)task->c0 * esize;
     int64_t kernel_end = task->r1 < in->width ? task->r1 : in->width;
     if (task->r0 < kernel_end) {
+        struct pynn_soon soon[MAX_SOON];
         struct pynn_matmul_tn args = {
             .k = (size_t)(kernel_end - task->r0),
             .n = columns,
@@ -142,14 +178,16 @@ static void gradient(const pynn_plan *plan, const struct pynn_task *task, int64_
             .ldd = (size_t)out->ld,
             .ldg = (size_t)ldg,
             .g = g,
-            .accumulate = accumulate,
+            .accumulate = apply->accumulate,
+            .soon = soon,
+            .n_soon = list_soon(plan, task, apply, soon),
         };
         plan->k->matmul_tn(&args);
     }
     if (task->r1 > in->width)
         plan->k->column_sum((size_t)(rows * in->inner), columns, d, (size_t)out->ld,
                             g + (size_t)((in->width - task->r0) * ldg) * esize,
-                            accumulate);
+                            apply->accumulate);
 }
 
 /* Padding columns of d are zero, but zero times an infinite x is not. */
@@ -215,7 +253,7 @@ static void run_task(const pynn_plan *plan, const struct pynn_task *task, int64_
             (size_t)(op->params + task->r0 * ld + task->c0) * plan->esize;
         ldg = ld;
     }
-    gradient(plan, task, rows, g, ldg, apply->accumulate);
+    gradient(plan, task, rows, apply, g, ldg);
     clear_padding(plan, task, g, ldg);
     if (!apply->args)
         return;

@@ -40,7 +40,7 @@ static pynn_status check_slots(const struct pynn_plan_spec *spec)
         const struct pynn_slot *s = &spec->slots[i];
         size_t total = 0;
         if (s->inner < 1 || s->width < 1 || s->width > PTRDIFF_MAX / 64 ||
-            !pynn_size_add(&total, (size_t)s->inner, (size_t)pynn_pad(s->width) * 16))
+            !pynn_size_add(&total, (size_t)s->inner, (size_t)pynn_ld(s->width) * 16))
             return PYNN_INVALID;
     }
     return PYNN_OK;
@@ -51,7 +51,7 @@ static pynn_status check_params(const struct pynn_plan_spec *spec,
 {
     const struct pynn_slot *in = &spec->slots[op->in], *out = &spec->slots[op->out];
     size_t total = 0;
-    if (!pynn_size_add(&total, (size_t)in->width + 1, (size_t)pynn_pad(out->width) * 8))
+    if (!pynn_size_add(&total, (size_t)in->width + 1, (size_t)pynn_ld(out->width) * 8))
         return PYNN_INVALID;
     int64_t need = pynn_op_classes[op->kind]->params(spec, op);
     bool fits = op->params >= 0 && op->params % (int64_t)PYNN_PAD == 0 &&
@@ -170,7 +170,7 @@ static bool lay_out(pynn_plan *plan)
 static int64_t choose_block_rows(const pynn_plan *plan)
 {
     size_t param_bytes = (size_t)plan->n_params * plan->esize;
-    return param_bytes <= (size_t)1 << 20 ? 64 : 256;
+    return param_bytes <= (size_t)1 << 20 ? 64 : 512;
 }
 
 static int64_t limit_rows(const pynn_plan *plan, int64_t rows)
@@ -197,7 +197,7 @@ static pynn_status copy_spec(pynn_plan *plan, const struct pynn_plan_spec *spec)
         struct pynn_tensor *t = &plan->tensors[i];
         t->inner = spec->slots[i].inner;
         t->width = spec->slots[i].width;
-        t->ld = pynn_pad(t->width);
+        t->ld = pynn_ld(t->width);
         t->row = t->inner * t->ld;
     }
     plan->n_slots = spec->n_slots;

@@ -127,6 +127,7 @@ OptimizerSpec = tuple[int, tuple[float, ...], float, float, float, float]
 """kind, hyper, weight_decay, clipvalue, clipnorm, global_clipnorm"""
 
 
-def padded(n: int) -> int:
-    """Round up to whole pads."""
-    return -(-n // PAD) * PAD
+def stride(n: int) -> int:
+    """Elements from one row of `n` to the next (pynn_ld in csrc/internal.h)."""
+    padded = -(-n // PAD) * PAD
+    return padded + PAD if padded % 128 == 0 else padded

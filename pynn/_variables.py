@@ -19,7 +19,7 @@ from weakref import WeakSet
 
 import numpy as np
 
-from pynn._ops import padded
+from pynn._ops import stride
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -84,7 +84,7 @@ class Store:
 
 
 class Block:
-    """``rows`` vectors of `width` elements, each padded with zeros to a whole pad.
+    """``rows`` vectors of `width` elements, each padded with zeros.
 
     Raises
     ------
@@ -93,7 +93,7 @@ class Block:
     """
 
     def __init__(self, rows: int, width: int, dtype: str, owner: str) -> None:
-        self.rows, self.width, self.stride = rows, width, padded(width)
+        self.rows, self.width, self.stride = rows, width, stride(width)
         nbytes = self.length * np.dtype(dtype).itemsize
         check_memory(_BUILDING * nbytes, f"building the weights of {owner}")
         self.offset = 0

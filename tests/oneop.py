@@ -77,8 +77,9 @@ class Case:
 
 
 def padded(n):
-    """`n` rounded up to whole pads."""
-    return -(-n // PAD) * PAD
+    """Elements from one row of `n` to the next: whole pads, no multiple of 128."""
+    pads = -(-n // PAD) * PAD
+    return pads + PAD if pads % 128 == 0 else pads
 
 
 def flat_params(case, real):

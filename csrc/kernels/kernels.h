@@ -43,12 +43,20 @@ struct pynn_matmul { /* y[m,n] = x[m,k] w[k,n] + start, then the epilogue */
     int relu; /* 1: y = max(y, 0), NaN kept */
 };
 
+/* Memory that the caller needs next: rows of `bytes` each. */
+struct pynn_soon {
+    const void *at;
+    size_t rows, bytes, stride; /* stride in bytes */
+};
+
 struct pynn_matmul_tn { /* g[k,n] = x[b,k]^T d[b,n] (+ g when accumulate) */
     size_t k, n, b;
     const void *x, *d;
     size_t ldx, ldd, ldg;
     void *g;
     int accumulate;
+    const struct pynn_soon *soon; /* [n_soon], brought into L2 meanwhile */
+    size_t n_soon;
 };
 
 /* Losses: `rows` predictions of n columns. Writes row_loss[rows] (unscaled mean over the

@@ -43,11 +43,13 @@
 #endif
 #define PYNN_NOUNROLL _Pragma("GCC unroll 1")
 #define PYNN_RESTRICT __restrict__
+#define PYNN_PREFETCH(p) __builtin_prefetch(p, 0, 2) /* into L2 */
 #else
 #define PYNN_INLINE static inline
 #define PYNN_UNROLL
 #define PYNN_NOUNROLL
 #define PYNN_RESTRICT
+#define PYNN_PREFETCH(p) ((void)(p))
 #endif
 
 #if defined(PYNN_SIMD_GENERIC)
