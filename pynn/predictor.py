@@ -12,7 +12,7 @@ import numpy as np
 from pynn._engine import Caller, Runner, make_plan
 from pynn._lowering import SOFTMAX
 from pynn._network import Network
-from pynn._ops import ACTIVATIONS, Op, Slot
+from pynn._ops import ACTIVATIONS, PAD, Op, Slot
 from pynn._variables import Block, aligned, merge
 from pynn.data import numeric
 
@@ -181,7 +181,8 @@ def _restored(ops: Any, slots: Any, *rest: Any) -> Predictor:
         for kind, select, *more in ops
     ]
     program = Program(records, [Slot(*s) for s in slots], *shape)
-    block = Block(1, len(weights), program.dtype, "a predictor")
+    # rows of one pad have no gaps: the vector as it was
+    block = Block(len(weights) // PAD, PAD, program.dtype, "a predictor")
     block.flat[:] = weights
     return Predictor(program, [block], max_batch)
 
