@@ -3,7 +3,6 @@
  * Dense: y = act(x W + b) on the last axis. Parameters [in + bias, ld(out)], the bias in
  * the last row. The workspace is W transposed, [out, ld(in)], so that the input gradient
  * is the same product as the forward pass; tasks keep it up to date. */
-#include <string.h>
 
 #include "internal.h"
 
@@ -131,6 +130,7 @@ static pynn_status plan_tasks(pynn_plan *plan, int32_t index)
 }
 
 #define MAX_SOON (PYNN_MAX_STATE + 2)
+#define SOON_LEAST 4096 /* parameters: fewer are in the cache anyway */
 
 /* The memory that the update after the gradient touches: weights, state, transpose. */
 static size_t list_soon(const pynn_plan *plan, const struct pynn_task *task,
@@ -143,7 +143,7 @@ static size_t list_soon(const pynn_plan *plan, const struct pynn_task *task,
     size_t rows = (size_t)(task->r1 - task->r0),
            columns = (size_t)(task->c1 - task->c0);
     size_t at = (size_t)(op->params + task->r0 * out->ld + task->c0) * esize;
-    if (!apply->args)
+    if (!apply->args || plan->n_params < SOON_LEAST)
         return 0;
     soon[n++] = (struct pynn_soon){apply->params + at, rows, columns * esize, ld};
     for (int i = 0; i < PYNN_MAX_STATE && apply->slots[i]; i++)
@@ -195,11 +195,9 @@ static void clear_padding(const pynn_plan *plan, const struct pynn_task *task, c
                           int64_t ldg)
 {
     const struct pynn_tensor *out = &plan->tensors[plan->ops[task->op].out];
-    int64_t pad = task->c1 - (out->width > task->c0 ? out->width : task->c0);
-    for (int64_t r = task->r0; pad > 0 && r < task->r1;
-         r++, g += (size_t)ldg * plan->esize)
-        memset(g + (size_t)(task->c1 - task->c0 - pad) * plan->esize, 0,
-               (size_t)pad * plan->esize);
+    if (task->c1 > out->width)
+        plan->k->clear_padding((size_t)(task->r1 - task->r0),
+                               (size_t)(out->width - task->c0), g, (size_t)ldg);
 }
 
 static void update(const pynn_plan *plan, const struct pynn_task *task,

@@ -113,6 +113,8 @@ struct pynn_kernels {
     /* dst[cols, ldd] = transpose of src[rows, lds]; columns rows .. ldd-1 of dst are left */
     void (*transpose)(size_t rows, size_t cols, const void *src, size_t lds, void *dst,
                       size_t ldd);
+    /* x[rows, ldx]: zero in columns n .. pad(n) - 1 */
+    void (*clear_padding)(size_t rows, size_t n, void *x, size_t ldx);
 
     /* Element-wise over n elements (a multiple of PYNN_PAD); x == y, dy == dx allowed */
     pynn_act_forward *const *act_forward;   /* [PYNN_ACT_COUNT] */
