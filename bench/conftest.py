@@ -7,6 +7,7 @@
 import os
 import subprocess
 
+import limits
 import machine
 import pytest
 
@@ -35,6 +36,6 @@ def peak():
     """Peak GFLOP/s of one core by element type, or None without a compiler."""
     try:
         sizes = {"float32": 4, "float64": 8}
-        return {name: machine.peak_gflops(size) for name, size in sizes.items()}
+        return {name: limits.peak_gflops(size) for name, size in sizes.items()}
     except (OSError, subprocess.CalledProcessError):
         return None

@@ -3,24 +3,25 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib.metadata
 import os
 import platform
 import re
+import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
-HERE = Path(__file__).parent
 _VARIABLES = (
     "PYNN_NUM_THREADS",
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
     "MKL_NUM_THREADS",
 )
+MEASURABLE = 0.1  # seconds: the system counts in hundredths
 _DISTRIBUTIONS = ("pynn", "numpy", "scikit-learn", "torch", "jax", "keras")
 
 
@@ -40,6 +41,12 @@ def pin(threads: int) -> None:
     if hasattr(os, "sched_setaffinity"):
         cpus = sorted(os.sched_getaffinity(0))
         os.sched_setaffinity(0, cpus[-threads:])
+
+
+def end_with_parent() -> None:
+    """Let the system kill this process when the one that started it is gone."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
 def describe() -> dict[str, object]:
@@ -107,34 +114,19 @@ def installed_mb(names: Sequence[str]) -> float | None:
     return total / 1e6 if total else None
 
 
-def peak_gflops(itemsize: int = 4) -> float:
-    """Measure the FMA peak of one core in GFLOP/s, by a C loop that does nothing else.
-
-    Raises
-    ------
-    OSError, subprocess.CalledProcessError
-        If there is no C compiler.
-    """
-    kind = {4: "float", 8: "double"}[itemsize]
-    with tempfile.TemporaryDirectory() as folder:
-        program = Path(folder) / "peak"
-        flags = ["-O3", "-march=native", "-ffp-contract=fast", f"-DREAL={kind}"]
-        source = str(HERE / "peak.c")
-        subprocess.run(["cc", *flags, source, "-o", program], check=True)
-        runs = [subprocess.check_output([program]) for _ in range(3)]
-    return max(map(float, runs))
-
-
 class ForeignLoad:
-    """Measure how many cores other processes used while a block ran.
+    """Measure how much of our CPUs others used while a block ran.
+
+    Others are other processes on the CPUs that this one is bound to, and the neighbours
+    of a virtual machine.
 
     Attributes
     ----------
-    cores : float
-        Valid after the block; 0 where the system does not tell.
+    share : float
+        Valid after the block: 0 to 1; 0 where the system does not tell.
     """
 
-    cores = 0.0
+    share = 0.0
 
     def __enter__(self) -> ForeignLoad:
         self._start = self._now()
@@ -142,21 +134,25 @@ class ForeignLoad:
 
     def __exit__(self, *error: object) -> None:
         wall, busy, own = (b - a for a, b in zip(self._start, self._now(), strict=True))
-        self.cores = max(0.0, (busy - own) / wall) if wall > 0 and busy > 0 else 0.0
+        if wall > MEASURABLE and busy > 0:
+            self.share = max(0.0, (busy - own) / (wall * len(os.sched_getaffinity(0))))
 
     @staticmethod
     def _now() -> tuple[float, float, float]:
-        """Return wall time, busy time of all CPUs, CPU time of this process."""
+        """Return wall time, busy time of our CPUs, CPU time of this process."""
+        busy, ours = 0, {f"cpu{n}" for n in os.sched_getaffinity(0)}
         try:
-            fields = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]
+            for line in Path("/proc/stat").read_text().splitlines():
+                name, *fields = line.split()
+                if name in ours:
+                    times = [int(field) for field in fields[:8]]
+                    busy += sum(times) - times[3] - times[4]  # idle, waiting
         except OSError:
-            return time.perf_counter(), 0.0, time.process_time()
-        user, nice, system, _idle, _iowait, irq, softirq, _steal = map(int, fields)
-        busy = (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK")
-        return time.perf_counter(), busy, time.process_time()
+            pass
+        ticks = os.sysconf("SC_CLK_TCK")
+        return time.perf_counter(), busy / ticks, time.process_time()
 
 
 if __name__ == "__main__":
     for key, value in describe().items():
         print(f"{key}: {value}")
-    print(f"peak: {peak_gflops():.0f} GFLOP/s float32 on one core", file=sys.stdout)

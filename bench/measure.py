@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Check one rival on one workload, then time it. Run by `compare.py` in a new process.
+"""Check one rival on one workload, then time it. `compare.py` drives this process.
 
-    python bench/measure.py --rival torch --workload W3 --threads 1
+    python bench/measure.py --rival torch --threads 1
 
-prints one line of JSON. Nothing is timed that does not give the reference's numbers.
+reads lines of JSON and answers each with one: ``{"workload": "W3"}`` checks that the
+rival gives the reference's numbers and makes it ready; ``{}`` takes one timing of that.
+With ``--workload W3`` it does the first, five times the second, and prints the answers.
 """
 
 from __future__ import annotations
@@ -13,9 +15,10 @@ import dataclasses
 import importlib
 import json
 import math
-import statistics
+import sys
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import machine
 
@@ -35,6 +38,9 @@ CHECK_EPSILON = 1e-4
 # 1e-5 for all. Adam's epsilon added at the other place makes 0.1.
 TOLERANCE = 1e-4
 
+Record = dict[str, Any]
+Timer = Callable[[], Record]  # one timing: {"value": ...} in the unit of the workload
+
 
 def check_training(kind: type[Rival], work: Training, threads: int) -> float:
     """Train some unshuffled steps and return the difference to float64 NumPy.
@@ -44,6 +50,7 @@ def check_training(kind: type[Rival], work: Training, threads: int) -> float:
     AssertionError
         If it is more than rounding explains.
     """
+    import numpy as np
     import workloads
     from rivals import Numpy
 
@@ -54,7 +61,7 @@ def check_training(kind: type[Rival], work: Training, threads: int) -> float:
     epochs = steps * work.batch // rows
     outputs = []
     rule = dataclasses.replace(work.optimizer, epsilon=CHECK_EPSILON)
-    reference = Numpy(work.net, rule, threads, _float64(), kind.keras_adam)
+    reference = Numpy(work.net, rule, threads, np.float64, kind.keras_adam)
     for rival in (kind(work.net, rule, threads), reference):
         x, y = rival.data(data.x[:rows], data.y[:rows])
         rival.fit(x, y, work.batch, epochs, shuffle=False)
@@ -64,18 +71,14 @@ def check_training(kind: type[Rival], work: Training, threads: int) -> float:
 
 def check_inference(kind: type[Rival], work: Inference, threads: int) -> float:
     """Return the difference of a prediction to float64 NumPy; see `check_training`."""
+    import numpy as np
     from rivals import Numpy
 
     x = inputs(work)
-    got = kind(work.net, None, threads).predict(x)
-    reference = Numpy(work.net, None, threads, dtype=_float64()).predict(x)
-    return _compare(got, reference)
-
-
-def _float64() -> type:
-    import numpy as np
-
-    return np.float64
+    rival = kind(work.net, None, threads)
+    rival.tune(x)
+    reference = Numpy(work.net, None, threads, dtype=np.float64).predict(x)
+    return _compare(rival.predict(x), reference)
 
 
 def _compare(got: np.ndarray, wanted: np.ndarray) -> float:
@@ -95,37 +98,30 @@ def inputs(work: Inference) -> np.ndarray:
     return rng.random((work.rows, work.net.widths[0]), dtype=np.float32)
 
 
-def time_training(
-    kind: type[Rival], work: Training, threads: int, repeats: int
-) -> dict[str, object]:
-    """Time calls of `fit`; one value a call, in the unit of the workload."""
+def training_timer(
+    kind: type[Rival], work: Training, threads: int
+) -> tuple[Record, Timer]:
+    """Return a timer of calls of `fit`, in the unit of the workload."""
     import workloads
 
     data = workloads.load(work.data)
+    rows = min(work.rows or len(data.x), len(data.x))
     rival = kind(work.net, work.optimizer, threads)
-    x, y = rival.data(data.x, data.y)
+    x, y = rival.data(data.x[:rows], data.y[:rows])
     start = time.perf_counter()
     rival.warm(x, y, work.batch, work.epochs)
     warm = time.perf_counter() - start
-    values = []
-    steps = work.epochs * math.ceil(len(data.x) / work.batch)
-    units = work.epochs if work.unit == "s/epoch" else steps
-    with machine.ForeignLoad() as load:
-        for _ in range(repeats):
-            start = time.perf_counter()
-            rival.fit(x, y, work.batch, work.epochs, shuffle=True)
-            took = time.perf_counter() - start
-            values.append(took / units * SCALE[work.unit])
-    flops = work.net.flops(len(data.x), training=True) * work.epochs
-    seconds = statistics.median(values) * units / SCALE[work.unit]
-    return {
-        "values": values,
-        "gflops": flops / seconds / 1e9,
-        "warm_s": warm,
-        "accuracy": accuracy(rival, data),
-        "foreign_cores": load.cores,
-        "notes": rival.notes,
-    }
+    units = work.epochs * (
+        rows / len(data.x) if work.unit == "s/epoch" else math.ceil(rows / work.batch)
+    )
+
+    def timer() -> Record:
+        start = time.perf_counter()
+        rival.fit(x, y, work.batch, work.epochs, shuffle=True)
+        took = time.perf_counter() - start
+        return {"value": took / units * SCALE[work.unit]}
+
+    return {"warm_s": warm, "notes": rival.notes}, timer
 
 
 def accuracy(rival: Rival, data: Data) -> float | None:
@@ -138,51 +134,50 @@ def accuracy(rival: Rival, data: Data) -> float | None:
     return float((got.argmax(1) == data.y_test).mean())
 
 
-def time_inference(
-    kind: type[Rival], work: Inference, threads: int, repeats: int
-) -> dict[str, object]:
-    """Time predictions: median microseconds of a call, or rows per second."""
+def inference_timer(
+    kind: type[Rival], work: Inference, threads: int
+) -> tuple[Record, Timer]:
+    """Return a timer of predictions: median microseconds of a call, or rows/s."""
     rival = kind(work.net, None, threads)
     x = inputs(work)
     rival.tune(x)
     calls = 2000 if work.rows == 1 else max(3, 20000 // work.rows)
     for _ in range(max(2, calls // 20)):
         rival.predict(x)
-    values, slow, clock = [], [], time.perf_counter_ns
-    with machine.ForeignLoad() as load:
-        for _ in range(repeats):
-            times = []
-            for _ in range(calls):
-                start = clock()
-                rival.predict(x)
-                times.append(clock() - start)
-            times.sort()
-            middle = times[calls // 2]
-            us = work.unit == "us"
-            values.append(middle / 1e3 if us else work.rows / middle * 1e9)
-            slow.append(times[calls * 99 // 100] / 1e3)
-    return {
-        "values": values,
-        "p99_us": statistics.median(slow),
-        "foreign_cores": load.cores,
-        "notes": rival.notes,
-    }
+    clock = time.perf_counter_ns
+
+    def timer() -> Record:
+        times = []
+        for _ in range(calls):
+            start = clock()
+            rival.predict(x)
+            times.append(clock() - start)
+        times.sort()
+        middle = times[calls // 2]
+        us = work.unit == "us"
+        value = middle / 1e3 if us else work.rows / middle * 1e9
+        return {"value": value, "p99_us": times[calls * 99 // 100] / 1e3}
+
+    return {"notes": rival.notes}, timer
 
 
-def time_startup(kind: type[Rival]) -> dict[str, object]:
-    """Time the import of the library in this process, where only NumPy is loaded."""
+def startup_timer(kind: type[Rival]) -> tuple[Record, Timer]:
+    """Return a timer of the import of a library; it can be used once."""
     import resource
 
-    with machine.ForeignLoad() as load:
+    import numpy as np
+
+    np.random.default_rng(0)  # imported by need, and not by the library then
+
+    def timer() -> Record:
         start = time.perf_counter()
         importlib.import_module(kind.needs[0])
         took = time.perf_counter() - start
-    return {
-        "values": [took * 1e3],
-        "rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3,
-        "installed_mb": machine.installed_mb(kind.distributions or kind.needs),
-        "foreign_cores": load.cores,
-    }
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+        return {"value": took * 1e3, "rss_mb": memory}
+
+    size = machine.installed_mb(kind.distributions or kind.needs)
+    return {"installed_mb": size}, timer
 
 
 def skip_reason(kind: type[Rival], work: Workload) -> str | None:
@@ -196,36 +191,66 @@ def skip_reason(kind: type[Rival], work: Workload) -> str | None:
     return kind.missing() or (None if kind.predicts else "is another rival here")
 
 
-def measure(rival: str, workload: str, threads: int, repeats: int) -> dict[str, object]:
-    """Return a record of one rival on one workload, or why there is none."""
+def prepare(rival: str, workload: str, threads: int) -> tuple[Record, Timer | None]:
+    """Check a rival on a workload; return what was found, and a timer if right."""
     import workloads
     from rivals import RIVALS
 
     kind, work = RIVALS[rival], workloads.WORKLOADS[workload]
-    record: dict[str, object] = {"rival": rival, "workload": workload}
-    record["threads"] = threads
-    reason = skip_reason(kind, work)
-    if reason:
-        return record | {"skipped": reason}
+    if reason := skip_reason(kind, work):
+        return {"skipped": reason}, None
     if isinstance(work, workloads.Startup):
-        return record | time_startup(kind)
+        return startup_timer(kind)
     training = isinstance(work, workloads.Training)
-    check = check_training if training else check_inference
-    run = time_training if training else time_inference
-    record["difference"] = check(kind, work, threads)
-    return record | run(kind, work, threads, repeats)
+    try:
+        check = check_training if training else check_inference
+        difference = check(kind, work, threads)
+    except AssertionError as error:
+        return {"failed": str(error)}, None
+    record, timer = (training_timer if training else inference_timer)(
+        kind, work, threads
+    )
+    return record | {"difference": difference}, timer
+
+
+def timed(timer: Timer) -> Record:
+    """Take a timing, and note how busy others kept our CPUs meanwhile."""
+    start = time.perf_counter()
+    with machine.ForeignLoad() as load:
+        record = timer()
+    took = time.perf_counter() - start
+    return record | {"foreign": load.share, "took_s": took}
+
+
+def serve(rival: str, threads: int) -> None:
+    """Answer requests until there are no more."""
+    timer: Timer | None = None
+    for line in sys.stdin:
+        request = json.loads(line)
+        if "workload" in request:
+            timer = None  # free what it holds before the next is built
+            answer, timer = prepare(rival, request["workload"], threads)
+        else:
+            answer = timed(timer)
+        print(json.dumps(answer), flush=True)
 
 
 def main() -> None:
-    """Parse the command line, pin the process, print the record."""
+    """Parse the command line and pin the process."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rival", required=True)
-    parser.add_argument("--workload", required=True)
+    parser.add_argument("--workload")
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--repeats", type=int, default=3)
     options = parser.parse_args()
     machine.pin(options.threads)
-    print(json.dumps(measure(**vars(options))))
+    if not options.workload:
+        machine.end_with_parent()
+        serve(options.rival, options.threads)
+        return
+    record, timer = prepare(options.rival, options.workload, options.threads)
+    print(json.dumps(record))
+    for _ in range(1 if options.workload == "S1" else 5):
+        print(json.dumps(timed(timer)) if timer else "")
 
 
 if __name__ == "__main__":

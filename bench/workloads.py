@@ -79,6 +79,7 @@ class Training:
     epochs: int
     unit: str  # "us/step", "ms/step" or "s/epoch"
     title: str
+    rows: int = 0  # how many are trained on in a timing, if not all; scaled to an epoch
 
 
 @dataclass(frozen=True)
@@ -121,13 +122,20 @@ WORKLOADS: dict[str, Workload] = {
         SMALL_MNIST, ADAM, "mnist", 32, 1, "s/epoch", "MNIST 784-128-10, Adam, batch 32"
     ),
     "W4": Training(
-        MNIST, ADAM, "mnist", 128, 1, "s/epoch", "MNIST 784-512-512-10, Adam, batch 128"
+        MNIST,
+        ADAM,
+        "mnist",
+        128,
+        1,
+        "s/epoch",
+        "MNIST 784-512-512-10, Adam, batch 128",
+        rows=15360,
     ),
     "W5": Training(
         TABULAR, ADAM, "tabular", 256, 1, "s/epoch", "50-256-128-64-1, Adam, batch 256"
     ),
     "W6": Training(
-        WIDE, MOMENTUM, "wide", 512, 2, "ms/step", "1024-4096-4096-1024, batch 512"
+        WIDE, MOMENTUM, "wide", 512, 1, "ms/step", "1024-4096-4096-1024, batch 512"
     ),
     "I1a": Inference(REGRESSOR, 1, "us", "16-64-64-1, one row"),
     "I1b": Inference(SMALL_MNIST, 1, "us", "784-128-10, one row"),

@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The tables of the two READMEs are those of the saved results."""
+
+import json
+from pathlib import Path
+
+import pytest
+import tables
+
+RESULTS = sorted((Path(__file__).parent / "results").glob("*.json"))
+
+
+def test_there_is_a_result():
+    assert len(RESULTS) == 1, "the pages show one machine"
+
+
+@pytest.mark.parametrize("page", [tables.DETAILS, tables.FRONT], ids=lambda p: str(p))
+def test_pages_show_the_saved_results(page):
+    """`python bench/compare.py --render` writes what is missing here."""
+    parts = tables.pages(json.loads(RESULTS[0].read_text()))[page]
+    text = page.read_text()
+    assert parts
+    assert tables.rendered(text, parts) == text
+
+
+def test_a_changed_figure_is_seen():
+    result = json.loads(RESULTS[0].read_text())
+    for record in result["records"]:
+        if record["rival"] == "pynn" and "value" in record:
+            record["value"] = [2 * value for value in record["value"]]
+    for page, parts in tables.pages(result).items():
+        text = page.read_text()
+        assert tables.rendered(text, parts) != text
