@@ -3,9 +3,9 @@
 
     python bench/measure.py --rival torch --threads 1
 
-reads lines of JSON and answers each with one: ``{"workload": "W3"}`` checks that the
-rival gives the reference's numbers and makes it ready; ``{}`` takes one timing of that.
-With ``--workload W3`` it does the first, five times the second, and prints the answers.
+reads lines of JSON and answers each with one. ``{"workload": "W3", "check": true}``
+checks that the rival gives the reference's numbers and makes it ready; ``{}`` takes a
+timing. With ``--workload W3`` it does the first, five times the second, and prints all.
 """
 
 from __future__ import annotations
@@ -191,7 +191,9 @@ def skip_reason(kind: type[Rival], work: Workload) -> str | None:
     return kind.missing() or (None if kind.predicts else "is another rival here")
 
 
-def prepare(rival: str, workload: str, threads: int) -> tuple[Record, Timer | None]:
+def prepare(
+    rival: str, workload: str, threads: int, check: bool = True
+) -> tuple[Record, Timer | None]:
     """Check a rival on a workload; return what was found, and a timer if right."""
     import workloads
     from rivals import RIVALS
@@ -202,15 +204,16 @@ def prepare(rival: str, workload: str, threads: int) -> tuple[Record, Timer | No
     if isinstance(work, workloads.Startup):
         return startup_timer(kind)
     training = isinstance(work, workloads.Training)
-    try:
-        check = check_training if training else check_inference
-        difference = check(kind, work, threads)
-    except AssertionError as error:
-        return {"failed": str(error)}, None
-    record, timer = (training_timer if training else inference_timer)(
-        kind, work, threads
-    )
-    return record | {"difference": difference}, timer
+    found = {}
+    if check:
+        checker = check_training if training else check_inference
+        try:
+            found["difference"] = checker(kind, work, threads)
+        except AssertionError as error:
+            return {"failed": str(error)}, None
+    maker = training_timer if training else inference_timer
+    record, timer = maker(kind, work, threads)
+    return found | record, timer
 
 
 def timed(timer: Timer) -> Record:
@@ -229,7 +232,9 @@ def serve(rival: str, threads: int) -> None:
         request = json.loads(line)
         if "workload" in request:
             timer = None  # free what it holds before the next is built
-            answer, timer = prepare(rival, request["workload"], threads)
+            answer, timer = prepare(
+                rival, request["workload"], threads, request["check"]
+            )
         else:
             answer = timed(timer)
         print(json.dumps(answer), flush=True)
