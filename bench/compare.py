@@ -52,7 +52,11 @@ class Worker:
         command = [sys.executable, str(HERE / "measure.py")]
         command += ["--rival", self.rival, "--threads", str(self.threads)]
         pipe = subprocess.PIPE
-        self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True)
+        env = dict(os.environ)
+        env.pop("PYTHONDONTWRITEBYTECODE", None)  # installed packages have theirs
+        self.process = subprocess.Popen(
+            command, stdin=pipe, stdout=pipe, text=True, env=env
+        )
 
     def ask(self, **request: object) -> Record:
         """Send a request and return the answer; a failure is an answer too."""
