@@ -165,12 +165,12 @@ static bool lay_out(pynn_plan *plan)
     return true;
 }
 
-/* Rows per block: enough to use the weights well while they are in L1, few enough for the
- * activations to stay in L2. */
+/* Rows per block: few enough for the activations to stay in L2; the more, the further
+ * away the weights come from, since each block reads them once. */
 static int64_t choose_block_rows(const pynn_plan *plan)
 {
-    size_t param_bytes = (size_t)plan->n_params * plan->esize;
-    return param_bytes <= (size_t)1 << 20 ? 64 : 512;
+    size_t bytes = (size_t)plan->n_params * plan->esize;
+    return bytes <= (size_t)1 << 20 ? 64 : bytes <= (size_t)16 << 20 ? 192 : 512;
 }
 
 static int64_t limit_rows(const pynn_plan *plan, int64_t rows)
