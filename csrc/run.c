@@ -5,7 +5,7 @@
 #include "internal.h"
 #include "threads.h"
 
-/* One call on a team of threads; fields are read-only while it runs. */
+/* One call on a team of threads; fields but `taken` are read-only while it runs. */
 struct job {
     pynn_plan *plan;
     const void *params;
@@ -15,6 +15,7 @@ struct job {
     uint64_t step;
     char *out;
     double *sums, *values;
+    _Atomic int64_t taken; /* rows that some thread works on or has done */
 };
 
 static int32_t ops_before_scores(const pynn_plan *plan)
@@ -39,18 +40,27 @@ static double *row_values(const pynn_plan *plan)
 
 /* ---- predict ---- */
 
+/* The next rows [*i, *i + n) for a thread, in pieces small enough for all to end at about
+ * the same time, though another process may slow one down; 0 when none are left. */
+static int64_t take_rows(struct job *job, int64_t *i)
+{
+    int64_t limit = job->plan->block_rows, n = job->rows;
+    if (job->size > 1)
+        n = (n / (4 * job->size) + 8) / 8 * 8;
+    n = n < limit ? n : limit;
+    *i = atomic_fetch_add(&job->taken, n);
+    return job->rows - *i < n ? job->rows - *i : n;
+}
+
 static void predict_body(void *context, int32_t thread)
 {
-    const struct job *job = context;
+    struct job *job = context;
     const pynn_plan *plan = job->plan;
     const struct pynn_tensor *out = &plan->tensors[plan->output];
     size_t out_row = (size_t)(out->inner * out->width) * plan->esize;
     struct pynn_block block;
     pynn_block_init(&block, plan, thread, job->params);
-    int64_t i, end;
-    pynn_share(job->rows, job->size, thread, &i, &end);
-    for (int64_t n; i < end; i += n) {
-        n = end - i < plan->block_rows ? end - i : plan->block_rows;
+    for (int64_t i, n; (n = take_rows(job, &i)) > 0;) {
         pynn_block_load(&block, &job->source, i, n, 0);
         pynn_block_forward(&block, job->ops);
         pynn_block_store(&block, plan->output, block.value[plan->output],
