@@ -55,7 +55,7 @@ def pynn_products(rows: int, k: int, n: int) -> dict[str, float]:
     from pynn import _core, _ops
 
     rng = np.random.default_rng(0)
-    params = np.zeros((k + 1, _ops.padded(n)), np.float32)
+    params = np.zeros((k + 1, _ops.stride(n)), np.float32)
     params[:, :n] = rng.standard_normal((k + 1, n), np.float32)
     x = rng.standard_normal((rows, k), np.float32)
     dy = rng.standard_normal((rows, n), np.float32)
