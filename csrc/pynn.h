@@ -96,7 +96,8 @@ enum pynn_flag {
 };
 
 /* kind and select are numbers of ops.def. The parameters of an op start at element
- * `params` of the parameter vector: dense [in + bias, pad(out)], row-major, padding zero. */
+ * `params` of the parameter vector: dense [in + bias, ld(out)], row-major, padding zero;
+ * ld(n) is n rounded up to 16, and 16 more where that is a multiple of 128. */
 struct pynn_op {
     int32_t kind, select;
     int32_t in, out, target; /* slots; -1 for none */
