@@ -8,8 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "kernels/kernels.h" /* numbers of activations, losses and optimizers */
-#include "pynn.h"
+#include "internal.h" /* pynn_ld */
 
 enum {
 #define PYNN_OP(NAME, name) OP_##NAME,
@@ -102,15 +101,13 @@ struct net {
     struct pynn_array x, y;
 };
 
-static int64_t padded(int64_t n) { return (n + 15) / 16 * 16; }
-
 static void create_plan(const struct path *path, struct net *net)
 {
     struct pynn_op ops[MAX_LAYERS + 1] = {0};
     struct pynn_slot slots[MAX_LAYERS + 3] = {{1, path->widths[0]}};
     int32_t n = path->layers;
     for (int32_t i = 0; i < n; i++) {
-        int64_t in = path->widths[i], out = padded(path->widths[i + 1]);
+        int64_t in = path->widths[i], out = pynn_ld(path->widths[i + 1]);
         int32_t act = i + 1 < n ? PYNN_ACT_RELU : PYNN_ACT_LINEAR;
         ops[i] = (struct pynn_op){OP_DENSE,       act,           i, i + 1, -1,
                                   PYNN_FLAG_BIAS, net->n_params, 0, {0}};
