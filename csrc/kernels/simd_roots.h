@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Square roots of GROUP_f32 vectors on the FMA units, for loops that divide as well: the
- * hardware's square root would keep the divider busy for longer than the division does.
+ * Square roots of GROUP_f32 vectors for loops that divide as well. The divider, which also
+ * takes roots, is busier there than the FMA units; so these take NEWTON_f32 of the roots.
  *
  * From y = 1/sqrt(x) (1 + e), |e| < 2^-14, Newton's rule makes g = sqrt(x) and
  * h = 1/(2 sqrt(x)) good to about one unit in the last place; then g + (x - g^2) h,
@@ -10,24 +10,25 @@
  *
  * x = 0 takes y = 0, which gives g = h = 0. For 0 < x < 2^-100, where x - g^2 may
  * underflow, y = 0 also, so that the remainder d = x is above g = 0; for x < 0, infinite
- * or NaN, d is NaN. Unless every lane has d <= g, the hardware takes all the roots. */
+ * or NaN, d is NaN. Unless every lane has d <= g, the hardware takes all roots. */
 #ifndef PYNN_KERNELS_SIMD_ROOTS_H
 #define PYNN_KERNELS_SIMD_ROOTS_H
 
 #define GROUP_f32 4
+#define NEWTON_f32 3
 #define PYNN_EACH                                                                      \
     PYNN_UNROLL                                                                        \
-    for (int u = 0; u < GROUP_f32; u++)
+    for (int u = 0; u < NEWTON_f32; u++)
 #ifndef PYNN_ROOT_SEED /* the test puts other estimates in */
 #define PYNN_ROOT_SEED(y) (y)
 #endif
 
-/* Returns whether all of root[] are right. */
+/* NEWTON_f32 roots; returns whether all of them are right. */
 PYNN_INLINE int vf32_newton_roots(const vf32 *x, vf32 *root)
 {
     const __m512i tiny = _mm512_castps_si512(_mm512_set1_ps(0x1p-100f));
     const vf32 half = vf32_set1(0.5f);
-    vf32 g[GROUP_f32], h[GROUP_f32], r[GROUP_f32];
+    vf32 g[NEWTON_f32], h[NEWTON_f32], r[NEWTON_f32];
     PYNN_EACH
     {
         const __mmask16 big =
@@ -49,7 +50,10 @@ PYNN_INLINE int vf32_newton_roots(const vf32 *x, vf32 *root)
 
 PYNN_INLINE void vf32_roots(vf32 *x)
 {
-    vf32 root[GROUP_f32];
+    vf32 root[NEWTON_f32];
+    PYNN_UNROLL
+    for (int u = NEWTON_f32; u < GROUP_f32; u++)
+        x[u] = vf32_sqrt(x[u]);
     if (__builtin_expect(!vf32_newton_roots(x, root), 0))
         PYNN_EACH root[u] = vf32_sqrt(x[u]);
     PYNN_EACH x[u] = root[u];

@@ -5,7 +5,7 @@
  *     test_roots [STRIDE]
  *
  * Compiled with the flags of kernels_v4.c, for a CPU that has AVX-512. Sees every
- * STRIDE-th group of 64 bit patterns (default 1, exhaustive: half a minute), special
+ * STRIDE-th group of 48 bit patterns (default 1, exhaustive: half a minute), special
  * values in every lane, and the hard cases below with every estimate of 1/sqrt(x) that
  * another CPU may give; with subnormals and flushing them. Returns 1 when something is wrong.
  *
@@ -26,18 +26,18 @@ static float seed_errors[16]; /* of the lanes, as factors */
 #define seed_error vf32_load(seed_errors)
 #include "kernels/simd.h"
 
-enum { COUNT = GROUP_f32 * VL_f32 };
+enum { COUNT = NEWTON_f32 * VL_f32 };
 
 static uint64_t groups, fast, wrong; /* fast: without the hardware's root */
 
 static void check(const float *x)
 {
-    vf32 roots[GROUP_f32], newton[GROUP_f32];
-    memcpy(roots, x, sizeof roots);
+    vf32 roots[GROUP_f32] = {{0}}, newton[NEWTON_f32];
+    memcpy(roots, x, sizeof newton);
     groups++;
     fast += (uint64_t)vf32_newton_roots(roots, newton);
     vf32_roots(roots);
-    for (int u = 0; u < GROUP_f32; u++) {
+    for (int u = 0; u < NEWTON_f32; u++) {
         const vf32 want = vf32_sqrt(vf32_load(x + u * VL_f32));
         if (memcmp(&want, &roots[u], sizeof want) && wrong++ < 10)
             printf("wrong: of %a ... %a, estimates %a ... %a\n", (double)x[u * VL_f32],
@@ -72,7 +72,7 @@ static void special_values(void)
         }
 }
 
-/* x[0 .. 63] and x 4^e, with estimates up to 1.5 x 2^-14 off the CPU's, in steps of one
+/* x[] and x[] 4^e, with estimates up to 1.5 x 2^-14 off the CPU's, in steps of one
  * unit in their last place or less */
 static void every_estimate(const float *x)
 {
@@ -104,8 +104,8 @@ static int hard_cases(void)
             if (square & ((UINT64_C(1) << q) - 1) || m >> 23 != 1)
                 continue; /* or the root belongs to the other q */
             for (int lane = 0; lane < VL_f32; lane++)
-                x[found % GROUP_f32 * VL_f32 + lane] = (float)m * (q == 23 ? 1 : 2);
-            if (++found % GROUP_f32 == 0)
+                x[found % NEWTON_f32 * VL_f32 + lane] = (float)m * (q == 23 ? 1 : 2);
+            if (++found % NEWTON_f32 == 0)
                 every_estimate(x);
         }
     every_estimate(x); /* the last, with some of before */
