@@ -7,6 +7,16 @@
 /* Work that pays for waking a thread and meeting it twice. */
 #define FLOPS_PER_THREAD 1e6
 
+/* *size *= n, both positive; false if it is too large. Dividing would show in calls of a
+ * microsecond, so only large numbers are. */
+static bool multiply(int64_t *size, int64_t n)
+{
+    if ((*size | n) >> 31 && n > INT64_MAX / *size)
+        return false;
+    *size *= n;
+    return true;
+}
+
 static bool array_valid(const struct pynn_array *a, int64_t first, int64_t rows,
                         const struct pynn_tensor *t)
 {
@@ -15,7 +25,7 @@ static bool array_valid(const struct pynn_array *a, int64_t first, int64_t rows,
         return false;
     int64_t size = 1;
     for (int i = 1; i < a->ndim; i++)
-        if (a->shape[i] < 1 || __builtin_mul_overflow(size, a->shape[i], &size))
+        if (a->shape[i] < 1 || !multiply(&size, a->shape[i]))
             return false;
     return size == t->inner * t->width; /* which was checked with the spec */
 }
