@@ -31,8 +31,8 @@ static inline int64_t pynn_pad(int64_t n)
     return (n + (int64_t)PYNN_PAD - 1) / (int64_t)PYNN_PAD * (int64_t)PYNN_PAD;
 }
 
-/* Elements from one row to the next: whole vectors, and no multiple of 512 bytes, since
- * rows so far apart would share few of the sets of a cache. */
+/* Elements from one row to the next: whole vectors, but no multiple of 128 (512 bytes of
+ * float32), since rows so far apart would share few of the sets of a cache. */
 static inline int64_t pynn_ld(int64_t width)
 {
     int64_t padded = pynn_pad(width);

@@ -14,14 +14,6 @@ from pynn._ops import OPS
 F32, F64 = REALS["float32"], REALS["float64"]
 
 
-@pytest.fixture
-def threads():
-    """Restore the number of threads."""
-    before = _core.get_num_threads()
-    yield
-    _core.set_num_threads(before)
-
-
 @pytest.mark.usefixtures("threads")
 @pytest.mark.parametrize("options", [{}, {"clipnorm": 0.01}], ids=["fused", "flat"])
 def test_layers_wider_than_a_task(options):

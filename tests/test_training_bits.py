@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Bits of training and prediction: threads, slices, instruction sets, pieces."""
 
 from pathlib import Path
@@ -35,14 +36,6 @@ def wide_net(real, max_rows=None):
     )
     net.restart("Adam", {"learning_rate": 0.01})
     return net, x, y
-
-
-@pytest.fixture
-def threads():
-    """Restore the number of threads."""
-    before = _core.get_num_threads()
-    yield
-    _core.set_num_threads(before)
 
 
 @pytest.mark.usefixtures("threads")
