@@ -31,7 +31,7 @@ class Holder:
         self._blocks.append(block)
         return block
 
-    def add_weight(
+    def place_weight(
         self, name: str, block: Block, rows: slice, shape: tuple[int, ...], start: Any
     ) -> Variable:
         """Name some rows of a block and fill them from the initializer `start`."""

@@ -68,12 +68,12 @@ bias_constraint
         width = self.sample_shape(input_shape)[-1]
         block = self.add_block(width + self.use_bias, self.units)
         rows = slice(0, width)
-        self.kernel = self.add_weight(
+        self.kernel = self.place_weight(
             "kernel", block, rows, (width, self.units), self.kernel_initializer
         )
         if self.use_bias:
             rows = slice(width, width + 1)
-            self.bias = self.add_weight(
+            self.bias = self.place_weight(
                 "bias", block, rows, (self.units,), self.bias_initializer
             )
         super().build(input_shape)
