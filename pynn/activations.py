@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from pynn._engine import apply_activation
-from pynn._lookup import unknown
+from pynn._lookup import known, unknown
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Row = tuple[str, tuple[float, ...]]
@@ -227,6 +227,7 @@ def get(identifier: object = None) -> Callable[..., Array]:
         If there is none of that name, or the function is not one of ours: an activation
         runs in the core, so a function of your own cannot be used.
     """
+    identifier = known(identifier)
     if identifier is None:
         return linear
     if isinstance(identifier, str):

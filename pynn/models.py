@@ -272,16 +272,17 @@ class Sequential(Trainer):
     def from_config(
         cls,
         config: Mapping[str, Any],
-        custom_objects: Mapping[str, type[Layer]] | None = None,
+        custom_objects: Mapping[str, Any] | None = None,
     ) -> Self:
         """Make a model with new weights from what `get_config` returned."""
-        objects: dict[str, type[Layer]] = {"Sequential": Sequential}
-        objects |= custom_objects or {}
-        members = [layers.deserialize(c, objects) for c in config["layers"]]
+        members = [layers.deserialize(c, custom_objects) for c in config["layers"]]
         model = cls(members, name=config.get("name"))
         if not config.get("trainable", True):
             model._trainable = False
         return model
+
+
+layers.include(Sequential)
 
 
 def clone_model(model: Sequential) -> Sequential:

@@ -48,6 +48,7 @@ LEVELS = [
     {"_engine"},
     {"_lowering", "_variables", "config"},
     {"_alias", "_checks", "_core", "_lookup", "_names", "_ops", "_version"},
+    {"_registry"},
 ]
 # Units that only show names of others.
 FACADES = {"__init__"}

@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from pynn._lookup import resolve, table, to_config
+from pynn._lookup import known, resolve, table, to_config
+from pynn._registry import CustomObjectScope
 from pynn.initializers._base import (
     Array,
     Constant,
@@ -98,6 +99,7 @@ def get(identifier: Any) -> Callable[..., Any]:
     ValueError
         If there is none; the message lists the nearest names.
     """
+    identifier = known(identifier)
     if isinstance(identifier, np.ndarray | np.generic):
         return _given(np.array(identifier))
     if callable(identifier) and not isinstance(identifier, type | Initializer):
@@ -131,9 +133,19 @@ def serialize(initializer: Any) -> dict[str, Any]:
     return to_config(initializer)
 
 
-def deserialize(config: Mapping[str, Any]) -> Initializer:
-    """Make the initializer that `serialize` wrote down."""
-    return resolve(config, _INITIALIZERS, Initializer, "initializer")
+def deserialize(
+    config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None
+) -> Initializer:
+    """Make the initializer that `serialize` wrote down.
+
+    Parameters
+    ----------
+    config : dict
+    custom_objects : dict, optional
+        Classes and functions of your own, by name.
+    """
+    with CustomObjectScope(custom_objects):
+        return resolve(config, _INITIALIZERS, Initializer, "initializer")
 
 
 def __getattr__(name: str) -> type[Initializer]:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pynn._lookup import from_config, table, to_config
+from pynn._registry import CustomObjectScope
 from pynn.layers.activation import ELU, Activation, LeakyReLU, ReLU, Softmax
 from pynn.layers.base import Layer
 from pynn.layers.dense import Dense
@@ -51,7 +52,7 @@ def serialize(layer: Layer) -> dict[str, Any]:
 
 
 def deserialize(
-    config: Mapping[str, Any], custom_objects: Mapping[str, type[Layer]] | None = None
+    config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None
 ) -> Layer:
     """Make a layer from what `serialize` returned.
 
@@ -59,6 +60,12 @@ def deserialize(
     ----------
     config : dict
     custom_objects : dict, optional
-        Classes of your own, by name.
+        Classes and functions of your own, by name.
     """
-    return from_config(config, _CLASSES | table((), **(custom_objects or {})), "layer")
+    with CustomObjectScope(custom_objects):
+        return from_config(config, _CLASSES, "layer")
+
+
+def include(cls: type[Layer]) -> None:
+    """Let `deserialize` know a class that is made of layers."""
+    _CLASSES.update(table((cls,)))

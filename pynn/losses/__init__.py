@@ -7,8 +7,9 @@ A function returns one value per sample; calling an object also weights and redu
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from pynn._lookup import find, resolve, table, to_config
+from pynn._lookup import find, known, resolve, table, to_config
 from pynn._names import snake_case
+from pynn._registry import CustomObjectScope
 from pynn._values import ALIASES, BY_TASK, task
 from pynn.losses._base import Loss
 from pynn.losses._hinge import (
@@ -121,6 +122,7 @@ def get(
     ValueError
         If there is none; the message lists the nearest names.
     """
+    identifier = known(identifier)
     if isinstance(identifier, str) and identifier.lower() in ("crossentropy", "ce"):
         if y_shape is None or output_shape is None:
             raise ValueError(
@@ -144,6 +146,16 @@ def serialize(loss: Loss) -> dict[str, Any]:
     return to_config(loss)
 
 
-def deserialize(config: Mapping[str, Any]) -> Loss:
-    """Make the loss that `serialize` wrote down."""
-    return get(dict(config))
+def deserialize(
+    config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None
+) -> Loss:
+    """Make the loss that `serialize` wrote down.
+
+    Parameters
+    ----------
+    config : dict
+    custom_objects : dict, optional
+        Classes and functions of your own, by name.
+    """
+    with CustomObjectScope(custom_objects):
+        return get(dict(config))

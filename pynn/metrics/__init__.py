@@ -4,8 +4,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from pynn._lookup import find, resolve, table, to_config
+from pynn._lookup import find, known, resolve, table, to_config
 from pynn._names import snake_case
+from pynn._registry import CustomObjectScope
 from pynn._values import ALIASES, BY_TASK, task
 from pynn.metrics._base import Mean, MeanMetric, MeanMetricWrapper, Metric, Sum
 from pynn.metrics._confusion import (
@@ -171,6 +172,7 @@ def get(
     ValueError
         If there is none; the message lists the nearest names.
     """
+    identifier = known(identifier)
     if isinstance(identifier, str):
         return _by_name(identifier, y_shape, output_shape)
     if callable(identifier) and not isinstance(identifier, type | Metric):
@@ -183,6 +185,16 @@ def serialize(metric: Metric) -> dict[str, Any]:
     return to_config(metric)
 
 
-def deserialize(config: Mapping[str, Any]) -> Metric:
-    """Make the metric that `serialize` wrote down."""
-    return get(dict(config))
+def deserialize(
+    config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None
+) -> Metric:
+    """Make the metric that `serialize` wrote down.
+
+    Parameters
+    ----------
+    config : dict
+    custom_objects : dict, optional
+        Classes and functions of your own, by name.
+    """
+    with CustomObjectScope(custom_objects):
+        return get(dict(config))

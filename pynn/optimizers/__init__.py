@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pynn._lookup import from_config, resolve, table, to_config
+from pynn._registry import CustomObjectScope
 from pynn.optimizers import schedules
 from pynn.optimizers._adagrad import Adadelta, Adagrad
 from pynn.optimizers._adam import Adam, Adamax, AdamW, Nadam
@@ -57,6 +58,16 @@ def serialize(optimizer: Optimizer) -> dict[str, Any]:
     return to_config(optimizer)
 
 
-def deserialize(config: Mapping[str, Any]) -> Optimizer:
-    """Make the optimizer that `serialize` wrote down."""
-    return from_config(config, _OPTIMIZERS, "optimizer")
+def deserialize(
+    config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None
+) -> Optimizer:
+    """Make the optimizer that `serialize` wrote down.
+
+    Parameters
+    ----------
+    config : dict
+    custom_objects : dict, optional
+        Classes and functions of your own, by name.
+    """
+    with CustomObjectScope(custom_objects):
+        return from_config(config, _OPTIMIZERS, "optimizer")

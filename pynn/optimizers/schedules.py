@@ -16,6 +16,7 @@ import numpy as np
 
 from pynn._checks import flag, integer, optional_real, real
 from pynn._lookup import resolve, table, to_config
+from pynn._registry import CustomObjectScope
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -377,16 +378,9 @@ class CosineDecayRestarts(_Formula):
         return period, (done - start) / self.t_mul**period
 
 
-_SCHEDULES = table(
-    (
-        ExponentialDecay,
-        InverseTimeDecay,
-        PiecewiseConstantDecay,
-        PolynomialDecay,
-        CosineDecay,
-        CosineDecayRestarts,
-    )
-)
+_DECAYS = ExponentialDecay, InverseTimeDecay, PiecewiseConstantDecay, PolynomialDecay
+_SCHEDULES = table((*_DECAYS, CosineDecay, CosineDecayRestarts))
+_WHAT = "learning rate schedule"
 
 
 def serialize(schedule: LearningRateSchedule) -> dict[str, Any]:
@@ -394,6 +388,9 @@ def serialize(schedule: LearningRateSchedule) -> dict[str, Any]:
     return to_config(schedule)
 
 
-def deserialize(config: Mapping[str, Any]) -> LearningRateSchedule:
-    """Return the schedule that `serialize` wrote down."""
-    return resolve(config, _SCHEDULES, LearningRateSchedule, "learning rate schedule")
+def deserialize(
+    config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None
+) -> LearningRateSchedule:
+    """Return the schedule of a configuration; `custom_objects` are yours by name."""
+    with CustomObjectScope(custom_objects):
+        return resolve(config, _SCHEDULES, LearningRateSchedule, _WHAT)
