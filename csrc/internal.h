@@ -53,7 +53,17 @@ struct pynn_task {
     int64_t r0, r1, c0, c1;
 };
 
-/* Seconds per training step, as last measured on one thread [0] and on `threads` [1]. */
+/* A thread's part of a step. Rows: as many as it is fast. Tasks: the same ones every step,
+ * so that their weights and state stay in its core's L2; others take of them what it is
+ * too slow for. */
+struct pynn_share {
+    _Alignas(64) atomic_int_fast64_t next; /* task */
+    int64_t first, end;
+    double speed; /* rows per second, smoothed */
+    double from;  /* part of the rows that the threads before it take */
+};
+
+/* Seconds per training step on one thread [0] and on `threads` [1]; 0: not known. */
 struct pynn_pace {
     int32_t threads;
     int64_t stretches, tried[2];
@@ -182,6 +192,20 @@ void pynn_block_store(const struct pynn_block *block, int32_t slot, const char *
 /* How many threads the work is worth, and the rows [*a, *b) of `rows` that one takes. */
 int32_t pynn_threads_for(double flops);
 void pynn_share(int64_t rows, int32_t size, int32_t thread, int64_t *a, int64_t *b);
+
+/* share.c: who does what in a step. */
+void pynn_share_init(struct pynn_share *shares, int32_t size);
+void pynn_share_note(struct pynn_share *share, double rows, double seconds);
+void pynn_share_rows(struct pynn_share *shares, int32_t size);
+int64_t pynn_share_row(const struct pynn_share *shares, int32_t size, int32_t thread,
+                       int64_t rows);
+void pynn_share_tasks(const pynn_plan *plan, int32_t size, int32_t thread,
+                      struct pynn_share *shares);
+void pynn_share_reset(struct pynn_share *share);
+int64_t pynn_take_task(struct pynn_share *shares, int32_t size, int32_t thread);
+/* How many threads pay: measured, not modelled. */
+bool pynn_pace_team(struct pynn_pace *pace);
+void pynn_pace_note(struct pynn_pace *pace, bool team, double seconds);
 
 /* convert.c: a slot's rows of dst = rows order[place ...] of the array (order NULL: rows
  * place ...), converted to dtype (F32 or F64). */

@@ -34,7 +34,8 @@ struct trainer {
     pynn_plan *plan;
     struct pynn_fit *fit;
     int32_t size;
-    bool fused;         /* update in the epilogue of the weight gradient */
+    struct pynn_share *shares; /* [size], when that is more than one */
+    bool fused;                /* update in the epilogue of the weight gradient */
     bool small;         /* steps of some microseconds: look at the clock now and then */
     double end;         /* when to return; seconds of now() */
     double stretch_end; /* when to choose the threads again */
@@ -140,14 +141,27 @@ static void run_rows(const struct trainer *trainer, const struct step *step,
     block->training = block->stepping = true;
     block->step = step->number;
     block->scale = 1.0 / (double)step->rows;
-    int64_t i, end;
-    pynn_share(rows, trainer->size, thread, &i, &end);
-    for (int64_t n; i < end; i += n) {
+    const struct pynn_share *shares = trainer->shares;
+    int32_t size = trainer->size;
+    int64_t begin = size == 1 ? 0 : pynn_share_row(shares, size, thread, rows);
+    int64_t end = size == 1 ? rows : pynn_share_row(shares, size, thread + 1, rows);
+    double start = size == 1 ? 0 : now();
+    for (int64_t i = begin, n; i < end; i += n) {
         n = end - i < plan->block_rows ? end - i : plan->block_rows;
         pynn_block_load(block, &source, first + i, n, i);
         pynn_block_forward(block, plan->n_ops);
         pynn_block_backward(block);
     }
+    if (size > 1 && end > begin)
+        pynn_share_note(&trainer->shares[thread], (double)(end - begin), now() - start);
+}
+
+static void run_task(const pynn_plan *plan, int64_t index, int64_t rows,
+                     const struct pynn_apply *apply, char *scratch)
+{
+    const struct pynn_task *task = &plan->tasks[index];
+    pynn_op_classes[plan->ops[task->op].kind]->run_task(plan, task, rows, apply,
+                                                        scratch);
 }
 
 static void run_tasks(const struct trainer *trainer, const struct step *step,
@@ -163,13 +177,13 @@ static void run_tasks(const struct trainer *trainer, const struct step *step,
         .grads = trainer->fused ? NULL : fit->grads,
         .accumulate = first > 0,
     };
-    /* the same tasks every step, so that their weights and state stay in this core's L2 */
-    bool alone = trainer->size == 1; /* spares small networks the divisions */
-    int64_t a = alone ? 0 : plan->n_tasks * thread / trainer->size;
-    int64_t b = alone ? plan->n_tasks : plan->n_tasks * (thread + 1) / trainer->size;
-    for (int64_t t = a; t < b; t++)
-        pynn_op_classes[plan->ops[plan->tasks[t].op].kind]->run_task(
-            plan, &plan->tasks[t], rows, &apply, scratch);
+    if (trainer->size == 1) {
+        for (int64_t t = 0; t < plan->n_tasks; t++)
+            run_task(plan, t, rows, &apply, scratch);
+        return;
+    }
+    for (int64_t t; (t = pynn_take_task(trainer->shares, trainer->size, thread)) >= 0;)
+        run_task(plan, t, rows, &apply, scratch);
 }
 
 /* ---- The separate update pass ---- */
@@ -279,10 +293,14 @@ static void run_step(struct trainer *trainer, const struct step *step,
 {
     const pynn_plan *plan = trainer->plan;
     for (int64_t first = 0, n; first < step->rows; first += n) {
+        if (trainer->size > 1)
+            pynn_share_reset(&trainer->shares[thread]);
         n = step->rows - first < plan->max_rows ? step->rows - first : plan->max_rows;
         run_rows(trainer, step, block, thread, first, n);
         pynn_team_barrier(trainer->size);
         if (thread == 0) {
+            if (trainer->size > 1)
+                pynn_share_rows(trainer->shares, trainer->size);
             add_losses(trainer, n);
             if (first + n == step->rows) {
                 count_step(trainer, step);
@@ -303,6 +321,8 @@ static void train_body(void *context, int32_t thread)
     struct trainer *trainer = context;
     struct pynn_block block;
     pynn_block_init(&block, trainer->plan, thread, trainer->fit->params);
+    if (trainer->size > 1)
+        pynn_share_tasks(trainer->plan, trainer->size, thread, trainer->shares);
     for (int i = 0; !trainer->steps[i].stop; i = !i)
         run_step(trainer, &trainer->steps[i], &trainer->steps[!i], &block, thread);
 }
@@ -321,28 +341,7 @@ static pynn_status check(const pynn_plan *plan, const struct pynn_fit *fit)
     return valid ? PYNN_OK : PYNN_INVALID;
 }
 
-/* ---- How many threads: measured, not modelled ---- */
-
 #define STRETCH_SECONDS 0.005
-#define RETRY_STRETCHES 50 /* the slower choice is tried again after so many */
-
-/* Whether the next stretch runs on all threads: the choice that was faster, or one that
- * has not been tried for long. Another process on the same cores can make many threads
- * slower than one at any time; the bits are the same either way. */
-static bool choose_team(struct pynn_pace *pace)
-{
-    pace->stretches++;
-    for (int i = 1; i >= 0; i--)
-        if (pace->seconds[i] == 0 || pace->stretches - pace->tried[i] > RETRY_STRETCHES)
-            return i;
-    return pace->seconds[1] <= pace->seconds[0];
-}
-
-static void note_pace(struct pynn_pace *pace, bool team, double seconds)
-{
-    pace->seconds[team] = seconds;
-    pace->tried[team] = pace->stretches;
-}
 
 /* One stretch of steps on one team. */
 static void run_stretch(struct trainer *trainer, int32_t threads)
@@ -350,7 +349,7 @@ static void run_stretch(struct trainer *trainer, int32_t threads)
     struct pynn_pace *pace = &trainer->plan->pace;
     struct pynn_fit *fit = trainer->fit;
     double begin = now();
-    bool team = threads > 1 && choose_team(pace);
+    bool team = threads > 1 && pynn_pace_team(pace);
     trainer->stretch_start = fit->steps_done;
     trainer->whole = fit->position == 0 && fit->batch >= fit->rows &&
                      fit->rows <= trainer->plan->max_rows;
@@ -358,10 +357,12 @@ static void run_stretch(struct trainer *trainer, int32_t threads)
     if (threads > 1 && begin + STRETCH_SECONDS < trainer->stretch_end)
         trainer->stretch_end = begin + STRETCH_SECONDS;
     prepare(trainer, &trainer->steps[0]);
+    pynn_share_rows(trainer->shares, threads);
     pynn_team_run(team ? threads : 1, &trainer->size, train_body, trainer);
     if (threads > 1 && fit->steps_done > trainer->stretch_start)
-        note_pace(pace, team,
-                  (now() - begin) / (double)(fit->steps_done - trainer->stretch_start));
+        pynn_pace_note(pace, team,
+                       (now() - begin) /
+                           (double)(fit->steps_done - trainer->stretch_start));
 }
 
 pynn_status pynn_train(pynn_plan *plan, struct pynn_fit *fit)
@@ -369,8 +370,10 @@ pynn_status pynn_train(pynn_plan *plan, struct pynn_fit *fit)
     PYNN_TRY(check(plan, fit));
     int64_t batch = fit->batch < fit->rows ? fit->batch : fit->rows;
     bool norms = fit->optimizer->clipnorm > 0 || fit->optimizer->global_clipnorm > 0;
+    struct pynn_share shares[PYNN_MAX_THREADS];
     struct trainer trainer = {.plan = plan,
                               .fit = fit,
+                              .shares = shares,
                               .fused = !norms && batch <= plan->max_rows,
                               .small = plan->flops * (double)batch < 1e6,
                               .end = now() + fit->max_seconds};
@@ -381,6 +384,7 @@ pynn_status pynn_train(pynn_plan *plan, struct pynn_fit *fit)
     int32_t threads = pynn_threads_for(3 * plan->flops * (double)batch);
     pynn_status status = pynn_plan_reserve_threads(plan, threads);
     if (status == PYNN_OK) {
+        pynn_share_init(shares, threads);
         plan->forward_rows = 0;
         fit->epochs_done = fit->steps_done = 0;
         fit->bad_step = -1;
