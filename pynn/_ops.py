@@ -26,10 +26,33 @@ ACTIVATIONS = (
     "gelu_tanh",
     "exponential",
     "mish",
+    "celu",
+    "hard_tanh",
+    "tanh_shrink",
+    "squareplus",
+    "log_sigmoid",
+    "soft_shrink",
+    "hard_shrink",
+    "hard_silu",
+    "sparse_plus",
+    "sparse_sigmoid",
 )
 
 INPUT_ACTIVATIONS = frozenset(
-    {"general_relu", "elu", "softsign", "silu", "gelu", "gelu_tanh", "mish"}
+    {
+        "general_relu",
+        "elu",
+        "softsign",
+        "silu",
+        "gelu",
+        "gelu_tanh",
+        "mish",
+        "celu",
+        "tanh_shrink",
+        "squareplus",
+        "hard_silu",
+        "sparse_plus",
+    }
 )
 """Their backward pass reads the input: they cannot run in place after a dense op."""
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from pynn._checks import real
 from pynn._engine import apply_activation
 from pynn._lookup import known, unknown
 
@@ -22,14 +23,20 @@ Row = tuple[str, tuple[float, ...]]
 """Name of an activation in the core (or softmax, log_softmax), and its parameters."""
 
 __all__ = [
+    "celu",
     "deserialize",
     "elu",
     "exponential",
     "gelu",
     "get",
+    "hard_shrink",
     "hard_sigmoid",
+    "hard_silu",
+    "hard_swish",
+    "hard_tanh",
     "leaky_relu",
     "linear",
+    "log_sigmoid",
     "log_softmax",
     "lowered",
     "mish",
@@ -40,11 +47,16 @@ __all__ = [
     "serialize",
     "sigmoid",
     "silu",
+    "soft_shrink",
     "softmax",
     "softplus",
     "softsign",
+    "sparse_plus",
+    "sparse_sigmoid",
+    "squareplus",
     "swish",
     "tanh",
+    "tanh_shrink",
 ]
 
 
@@ -170,6 +182,74 @@ def mish(x: Any) -> Array:
     return apply_activation("mish", (), x)
 
 
+def celu(x: Any, alpha: float = 1.0) -> Array:
+    """Return x where it is positive, ``alpha * (exp(x / alpha) - 1)`` elsewhere.
+
+    J. T. Barron, "Continuously differentiable exponential linear units",
+    arXiv:1704.07483. `alpha` is above 0.
+    """
+    value = real(alpha, "celu: alpha", "(0, inf)")
+    return apply_activation("celu", (value,), x)
+
+
+def hard_tanh(x: Any) -> Array:
+    """Return x, cut to [-1, 1]."""
+    return apply_activation("hard_tanh", (), x)
+
+
+def tanh_shrink(x: Any) -> Array:
+    """Return x - tanh(x)."""
+    return apply_activation("tanh_shrink", (), x)
+
+
+def squareplus(x: Any, b: float = 4) -> Array:
+    """Return (x + sqrt(x**2 + b)) / 2.
+
+    J. T. Barron, "Squareplus: a softplus-like algebraic rectifier", arXiv:2112.11687.
+    `b` is at least 0.
+    """
+    value = real(b, "squareplus: b", "[0, inf)")
+    return apply_activation("squareplus", (value,), x)
+
+
+def log_sigmoid(x: Any) -> Array:
+    """Return the logarithm of `sigmoid`, without forming it."""
+    return apply_activation("log_sigmoid", (), x)
+
+
+def soft_shrink(x: Any, threshold: float = 0.5) -> Array:
+    """Return x moved towards 0 by `threshold`, or 0 where that would cross it."""
+    value = real(threshold, "soft_shrink: threshold", "[0, inf)")
+    return apply_activation("soft_shrink", (value,), x)
+
+
+def hard_shrink(x: Any, threshold: float = 0.5) -> Array:
+    """Return x where ``abs(x) > threshold``, 0 elsewhere."""
+    value = real(threshold, "hard_shrink: threshold", "[0, inf)")
+    return apply_activation("hard_shrink", (value,), x)
+
+
+def hard_silu(x: Any) -> Array:
+    """Return x * hard_sigmoid(x), also called hard_swish.
+
+    A. Howard et al., "Searching for MobileNetV3", ICCV 2019.
+    """
+    return apply_activation("hard_silu", (), x)
+
+
+hard_swish = hard_silu
+
+
+def sparse_plus(x: Any) -> Array:
+    """Return 0 up to -1, ``(x + 1)**2 / 4`` up to 1, and x from there on."""
+    return apply_activation("sparse_plus", (), x)
+
+
+def sparse_sigmoid(x: Any) -> Array:
+    """Return (x + 1) / 2, cut to [0, 1]."""
+    return apply_activation("sparse_sigmoid", (), x)
+
+
 def _along(kind: str, x: Any, axis: int) -> Array:
     array = np.asarray(x)
     if axis in (-1, array.ndim - 1):
@@ -204,13 +284,30 @@ _FUNCTIONS: tuple[Callable[..., Array], ...] = (
     gelu,
     exponential,
     mish,
+    celu,
+    hard_tanh,
+    tanh_shrink,
+    squareplus,
+    log_sigmoid,
+    soft_shrink,
+    hard_shrink,
+    hard_silu,
+    sparse_plus,
+    sparse_sigmoid,
     softmax,
     log_softmax,
 )
 _BY_NAME: dict[str, Callable[..., Array]] = {
     function.__name__: function for function in _FUNCTIONS
-} | {"swish": silu}
-_DEFAULTS: dict[str, tuple[float, ...]] = {"leaky_relu": (0.2,), "elu": (1.0,)}
+} | {"swish": silu, "hard_swish": hard_silu}
+_DEFAULTS: dict[str, tuple[float, ...]] = {
+    "leaky_relu": (0.2,),
+    "elu": (1.0,),
+    "celu": (1.0,),
+    "squareplus": (4.0,),
+    "soft_shrink": (0.5,),
+    "hard_shrink": (0.5,),
+}
 
 
 def get(identifier: object = None) -> Callable[..., Array]:

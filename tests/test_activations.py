@@ -26,6 +26,16 @@ ROWS = {
     "gelu": ("gelu", ()),
     "exponential": ("exponential", ()),
     "mish": ("mish", ()),
+    "celu": ("celu", (1.0,)),
+    "hard_tanh": ("hard_tanh", ()),
+    "tanh_shrink": ("tanh_shrink", ()),
+    "squareplus": ("squareplus", (4.0,)),
+    "log_sigmoid": ("log_sigmoid", ()),
+    "soft_shrink": ("soft_shrink", (0.5,)),
+    "hard_shrink": ("hard_shrink", (0.5,)),
+    "hard_silu": ("hard_silu", ()),
+    "sparse_plus": ("sparse_plus", ()),
+    "sparse_sigmoid": ("sparse_sigmoid", ()),
 }
 # In units of float32's 2**-24: the core promises 2 ulp for exp, log and sigmoid and 4
 # for tanh, and a product or two follows; near zero an absolute error of that size.
@@ -36,6 +46,7 @@ POINTS = np.linspace(-9.0, 9.0, 301)
 
 def test_every_function_is_compared():
     others = {"get", "serialize", "deserialize", "lowered", "relu_row", "swish"}
+    others |= {"hard_swish"}
     rows = set(ROWS) | {"softmax", "log_softmax"}
     assert set(activations.__all__) == rows | others
     assert {row for row, _ in ROWS.values()} | {"general_relu", "gelu_tanh"} == set(
@@ -78,6 +89,11 @@ def test_against_oracle(name):
         (lambda x: activations.leaky_relu(x, 0.01), "leaky_relu", (0.01,)),
         (lambda x: activations.elu(x, alpha=0.3), "elu", (0.3,)),
         (lambda x: activations.gelu(x, approximate=True), "gelu_tanh", ()),
+        (lambda x: activations.celu(x, 0.3), "celu", (0.3,)),
+        (lambda x: activations.squareplus(x, b=0.25), "squareplus", (0.25,)),
+        (lambda x: activations.squareplus(x, b=0), "squareplus", (0.0,)),
+        (lambda x: activations.soft_shrink(x, 0.25), "soft_shrink", (0.25,)),
+        (lambda x: activations.hard_shrink(x, threshold=0), "hard_shrink", (0.0,)),
     ],
 )
 def test_options_against_oracle(function, row, parameters):
@@ -163,6 +179,21 @@ def test_other_names():
     assert activations.get(None) is activations.linear
     assert activations.get("swish") is activations.silu
     assert activations.swish is activations.silu
+    assert activations.get("hard_swish") is activations.hard_silu
+
+
+@pytest.mark.parametrize(
+    ("function", "words"),
+    [
+        (lambda: activations.celu(1.0, alpha=0), "celu: alpha: expected a number in"),
+        (lambda: activations.squareplus(1.0, -1), "squareplus: b: expected"),
+        (lambda: activations.soft_shrink(1.0, -0.5), "soft_shrink: threshold"),
+        (lambda: activations.hard_shrink(1.0, "a"), "hard_shrink: threshold"),
+    ],
+)
+def test_parameters_out_of_range(function, words):
+    with pytest.raises(ValueError, match=words):
+        function()
 
 
 @pytest.mark.parametrize(

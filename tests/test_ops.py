@@ -78,12 +78,13 @@ def expect_dense(case, real):
 
 def expect_activation(case, real):
     """4 roundings of the result and, where a formula takes differences of numbers near
-    1, 2 of the argument; twice as many for a slope. At NaN any derivative will do."""
+    1, 2 of the argument (6 for the tanh that tanh_shrink takes off); twice as many for
+    a slope. At NaN any derivative will do."""
     name = ACTIVATIONS[case.select]
     function, derivative = oracle_activations.ACTIVATIONS[name]
     y, slope = function(case.x, *case.attr), derivative(case.x, *case.attr)
     with np.errstate(all="ignore"):
-        near = np.minimum(np.abs(case.x), 8.0)
+        near = (3 if name == "tanh_shrink" else 1) * np.minimum(np.abs(case.x), 8.0)
         limit = real.u * np.abs(case.dy) * (8 * np.abs(slope) + 8) + real.tiny
         return {
             "y": (y, real.u * (4 * np.abs(y) + 2 * near) + real.tiny),

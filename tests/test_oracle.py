@@ -79,6 +79,21 @@ ACTIVATION_VALUES = [
     ("exponential", 1.0, (), math.e),
     ("mish", 1.0, (), math.tanh(math.log1p(math.e))),
     ("mish", -math.inf, (), 0.0),
+    ("celu", -1.0, (2.0,), 2 * math.expm1(-0.5)),
+    ("hard_tanh", -1.5, (), -1.0),
+    ("tanh_shrink", 0.5, (), 0.5 - 0.46211715726000973),
+    ("squareplus", 1.5, (4.0,), 2.0),
+    ("squareplus", -1.5, (4.0,), 0.5),
+    ("log_sigmoid", 0.0, (), -math.log(2)),
+    ("soft_shrink", -2.0, (0.5,), -1.5),
+    ("soft_shrink", 0.5, (0.5,), 0.0),
+    ("hard_shrink", -2.0, (0.5,), -2.0),
+    ("hard_shrink", -0.5, (0.5,), 0.0),
+    ("hard_silu", 1.0, (), 2.0 / 3.0),
+    ("hard_silu", -math.inf, (), 0.0),
+    ("sparse_plus", 0.0, (), 0.25),
+    ("sparse_plus", 3.0, (), 3.0),
+    ("sparse_sigmoid", 0.5, (), 0.75),
 ]
 
 

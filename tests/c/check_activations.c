@@ -20,6 +20,12 @@ static wide logistic(wide x) { return 1 / (1 + expl(-x)); }
 static wide normal(wide x) { return erfcl(-x * ROOT_HALF) / 2; }
 static wide soft(wide x) { return fmaxl(x, 0) + log1pl(expl(-fabsl(x))); }
 static wide cubic(wide x, wide c) { return 4 * DENSITY * (x + c * x * x * x); }
+static wide clamp(wide x) { return fminl(fmaxl(x, -1), 1); }
+static wide square(wide x, wide b)
+{
+    wide root = hypotl(x, sqrtl(b));
+    return x < 0 ? b / 2 / (root - x) : (x + root) / 2;
+}
 
 /* The definitions: value f(c, x) and slope f'(c, x) at finite x. */
 /* clang-format off */
@@ -48,6 +54,17 @@ DEFINE(gelu_tanh, x * logistic(cubic(x, 0.044715L)),
 DEFINE(exponential, expl(x), expl(x))
 DEFINE(mish, x * tanhl(soft(x)),
        tanhl(soft(x)) + x * logistic(x) / coshl(soft(x)) / coshl(soft(x)))
+DEFINE(celu, x > 0 ? x : c[0] * expm1l(x / c[0]), x > 0 ? 1 : expl(x / c[0]))
+DEFINE(hard_tanh, clamp(x), fabsl(x) < 1)
+DEFINE(tanh_shrink, x - tanhl(x), tanhl(x) * tanhl(x))
+DEFINE(squareplus, square(x, c[0]), square(x, c[0]) / hypotl(x, sqrtl(c[0])))
+DEFINE(log_sigmoid, -soft(-x), logistic(-x))
+DEFINE(soft_shrink, fabsl(x) > c[0] ? x - copysignl(c[0], x) : 0, fabsl(x) > c[0])
+DEFINE(hard_shrink, fabsl(x) > c[0] ? x : 0, fabsl(x) > c[0])
+DEFINE(hard_silu, x > 3 ? x : x > -3 ? x * (x + 3) / 6 : 0,
+       x >= 3 ? 1 : x > -3 ? (2 * x + 3) / 6 : 0)
+DEFINE(sparse_plus, x > 1 ? x : (clamp(x) + 1) * (clamp(x) + 1) / 4, (clamp(x) + 1) / 2)
+DEFINE(sparse_sigmoid, (clamp(x) + 1) / 2, fabsl(x) < 1 ? 0.5L : 0)
 /* clang-format on */
 
 static const struct activation {
@@ -77,6 +94,16 @@ static const struct activation {
     [PYNN_ACT_GELU_TANH] = {NAMED(gelu_tanh), {0}, 0, INFINITY, 0, 1},
     [PYNN_ACT_EXPONENTIAL] = {NAMED(exponential), {0}, 0, INFINITY, 0, INFINITY},
     [PYNN_ACT_MISH] = {NAMED(mish), {0}, 0, INFINITY, 0, 1},
+    [PYNN_ACT_CELU] = {NAMED(celu), {1.5}, -1.5, INFINITY, 0, 1},
+    [PYNN_ACT_HARD_TANH] = {NAMED(hard_tanh), {0}, -1, 1, 0, 0},
+    [PYNN_ACT_TANH_SHRINK] = {NAMED(tanh_shrink), {0}, -INFINITY, INFINITY, 1, 1},
+    [PYNN_ACT_SQUAREPLUS] = {NAMED(squareplus), {4}, 0, INFINITY, 0, 1},
+    [PYNN_ACT_LOG_SIGMOID] = {NAMED(log_sigmoid), {0}, -INFINITY, 0, 1, 0},
+    [PYNN_ACT_SOFT_SHRINK] = {NAMED(soft_shrink), {0.5}, -INFINITY, INFINITY, 1, 1},
+    [PYNN_ACT_HARD_SHRINK] = {NAMED(hard_shrink), {0.5}, -INFINITY, INFINITY, 1, 1},
+    [PYNN_ACT_HARD_SILU] = {NAMED(hard_silu), {0}, 0, INFINITY, 0, 1},
+    [PYNN_ACT_SPARSE_PLUS] = {NAMED(sparse_plus), {0}, 0, INFINITY, 0, 1},
+    [PYNN_ACT_SPARSE_SIGMOID] = {NAMED(sparse_sigmoid), {0}, 0, 1, 0, 0},
     /* parameters at their limits */
     {NAMED(leaky_relu), {0}, 0, INFINITY, 0, 1},
     {NAMED(general_relu), {0, INFINITY, 0}, 0, INFINITY, 0, 1},

@@ -3,8 +3,9 @@
 
 Each entry of ``ACTIVATIONS`` is a pair ``(f, f')``; both take ``x`` and then the
 activation's own parameters in the order of csrc/ops.def. At a kink the derivative is
-the one to the left; but hard_sigmoid and relu6 are flat at both of theirs, and the
-general ReLU is on its slope of one at both, as clipping is in Keras.
+the one to the left; but hard_sigmoid, sparse_sigmoid, hard_tanh, relu6 and the shrinking
+ones are flat at both of theirs, hard_silu has its limits, and the general ReLU is on its
+slope of one at both, as clipping is in Keras.
 """
 
 import math
@@ -190,6 +191,95 @@ def mish_derivative(x):
     return np.tanh(softplus(x)) + _vanish(x, bell, [-np.inf, np.inf])
 
 
+def celu(x, alpha):
+    return np.where(x > 0, x, alpha * np.expm1(x / alpha))
+
+
+def celu_derivative(x, alpha):
+    return np.where(x > 0, 1.0, np.exp(x / alpha))
+
+
+def _flat(x, where):
+    """The derivative 0 where `where`, 1 elsewhere."""
+    return np.where(np.isnan(x), x, np.where(where, 0.0, 1.0))
+
+
+def hard_tanh(x):
+    return np.clip(x, -1.0, 1.0)
+
+
+def hard_tanh_derivative(x):
+    return _flat(x, np.abs(x) >= 1.0)
+
+
+def tanh_shrink(x):
+    return x - np.tanh(x)
+
+
+def tanh_shrink_derivative(x):
+    return np.tanh(x) ** 2
+
+
+def squareplus(x, b):
+    root = np.hypot(x, math.sqrt(b))
+    return np.where(x < 0, 0.5 * b / (root - x), 0.5 * x + 0.5 * root)
+
+
+def squareplus_derivative(x, b):
+    slope = squareplus(x, b) / np.hypot(x, math.sqrt(b))
+    return np.where(np.isinf(x), (x > 0) * 1.0, slope)
+
+
+def log_sigmoid(x):
+    return -np.logaddexp(0.0, -x)
+
+
+def log_sigmoid_derivative(x):
+    return sigmoid(-x)
+
+
+def soft_shrink(x, threshold):
+    moved = np.sign(x) * (np.abs(x) - threshold)
+    return np.where(np.abs(x) <= threshold, 0.0, moved)
+
+
+def soft_shrink_derivative(x, threshold):
+    return _flat(x, np.abs(x) <= threshold)
+
+
+def hard_shrink(x, threshold):
+    return np.where(np.abs(x) <= threshold, 0.0, x)
+
+
+def hard_shrink_derivative(x, threshold):
+    return _flat(x, np.abs(x) <= threshold)
+
+
+def hard_silu(x):
+    return _vanish(x, x * hard_sigmoid(x), [-np.inf])
+
+
+def hard_silu_derivative(x):
+    middle = np.where(np.abs(x) < 3.0, x / 3.0 + 0.5, x)
+    return np.where(x <= -3.0, 0.0, np.where(x >= 3.0, 1.0, middle))
+
+
+def sparse_plus(x):
+    return np.where(x > 1.0, x, (0.5 * (np.clip(x, -1.0, 1.0) + 1.0)) ** 2)
+
+
+def sparse_plus_derivative(x):
+    return sparse_sigmoid(x)
+
+
+def sparse_sigmoid(x):
+    return 0.5 * (np.clip(x, -1.0, 1.0) + 1.0)
+
+
+def sparse_sigmoid_derivative(x):
+    return 0.5 * _flat(x, np.abs(x) >= 1.0)
+
+
 ACTIVATIONS = {
     name: (_quiet(globals()[name]), _quiet(globals()[f"{name}_derivative"]))
     for name in (
@@ -210,6 +300,16 @@ ACTIVATIONS = {
         "gelu_tanh",
         "exponential",
         "mish",
+        "celu",
+        "hard_tanh",
+        "tanh_shrink",
+        "squareplus",
+        "log_sigmoid",
+        "soft_shrink",
+        "hard_shrink",
+        "hard_silu",
+        "sparse_plus",
+        "sparse_sigmoid",
     )
 }
 

@@ -13,6 +13,10 @@ ACTIVATION_PARAMETERS = {
     "leaky_relu": [(0.2,), (0.0,)],
     "general_relu": [(0.1, 2.0, 0.5), (0.0, math.inf, 1.0)],
     "elu": [(1.0,), (0.3,)],
+    "celu": [(1.0,), (0.3,)],
+    "squareplus": [(4.0,), (0.25,)],
+    "soft_shrink": [(0.5,), (0.0,)],
+    "hard_shrink": [(0.5,), (0.0,)],
 }
 LOSS_PARAMETERS = {
     "huber": [(1.0,), (0.4,)],
