@@ -8,6 +8,7 @@ import pickle
 import numpy as np
 import pytest
 from oracle import activations as oracle
+from oracle.cases import ACTIVATION_DEFAULTS
 from oracle.philox import keep_mask
 
 import pynn
@@ -62,24 +63,13 @@ def test_layers_without_weights(name, dtype, rng):
     )
 
 
-# Parameters that an activation has when it is asked for by name.
-DEFAULTS = {
-    "leaky_relu": (0.2,),
-    "elu": (1.0,),
-    "celu": (1.0,),
-    "squareplus": (4.0,),
-    "soft_shrink": (0.5,),
-    "hard_shrink": (0.5,),
-}
-
-
 @pytest.mark.parametrize("dtype", TOLERANCE)
 @pytest.mark.parametrize("use_bias", [True, False])
 @pytest.mark.parametrize(
     "activation", sorted(oracle.ACTIVATIONS.keys() - {"gelu_tanh"})
 )
 def test_dense(activation, use_bias, dtype, rng):
-    chosen, extra = activation, DEFAULTS.get(activation, ())
+    chosen, extra = activation, ACTIVATION_DEFAULTS.get(activation, ())
     if activation == "general_relu":
         chosen, extra = layers.ReLU(1.5, 0.5, 0.25), (0.5, 1.5, 0.25)
     layer = layers.Dense(9, chosen, use_bias, "he_normal", "normal", dtype=dtype)

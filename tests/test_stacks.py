@@ -8,6 +8,7 @@ import pytest
 from oracle import activations as functions
 from oracle import layers as slow
 from oracle import optimizers as slow_optimizers
+from oracle.cases import ACTIVATION_DEFAULTS
 from oracle.philox import keep_mask, permutation
 from oracle.train import batches, train
 
@@ -16,7 +17,6 @@ from pynn import layers, losses, optimizers
 
 ROWS, BATCH, EPOCHS = 29, 8, 2
 STEPS = EPOCHS * math.ceil(ROWS / BATCH)
-PARAMETERS = {"leaky_relu": (0.2,), "elu": (1.0,)}
 # exponential grows too fast in a stack for a fixed tolerance; the others have no names
 NAMES = sorted(
     functions.ACTIVATIONS.keys()
@@ -63,7 +63,7 @@ def dense(rng, width, units, activation):
 def act(name):
     if name == "softmax":
         return slow.Softmax()
-    return slow.Activation(name, *PARAMETERS.get(name, ()))
+    return slow.Activation(name, *ACTIVATION_DEFAULTS.get(name, ()))
 
 
 def stack(rng, head):

@@ -3,9 +3,9 @@
 
 Each entry of ``ACTIVATIONS`` is a pair ``(f, f')``; both take ``x`` and then the
 activation's own parameters in the order of csrc/ops.def. At a kink the derivative is
-the one to the left; but hard_sigmoid, sparse_sigmoid, hard_tanh, relu6 and the shrinking
-ones are flat at both of theirs, hard_silu has its limits, and the general ReLU is on its
-slope of one at both, as clipping is in Keras.
+the one to the left; but hard_sigmoid, sparse_sigmoid, hard_tanh, relu6 and the
+shrinking ones are flat at both of theirs, hard_silu has its limits, and the general
+ReLU is on its slope of one at both, as clipping is in Keras.
 """
 
 import math

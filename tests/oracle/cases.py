@@ -18,6 +18,15 @@ ACTIVATION_PARAMETERS = {
     "soft_shrink": [(0.5,), (0.0,)],
     "hard_shrink": [(0.5,), (0.0,)],
 }
+# Those that an activation has when it is asked for by name.
+ACTIVATION_DEFAULTS = {
+    "leaky_relu": (0.2,),
+    "elu": (1.0,),
+    "celu": (1.0,),
+    "squareplus": (4.0,),
+    "soft_shrink": (0.5,),
+    "hard_shrink": (0.5,),
+}
 LOSS_PARAMETERS = {
     "huber": [(1.0,), (0.4,)],
     "binary_crossentropy": [(0.0,), (0.1,)],
