@@ -109,14 +109,14 @@ static void create_plan(const struct path *path, struct net *net)
     for (int32_t i = 0; i < n; i++) {
         int64_t in = path->widths[i], out = pynn_ld(path->widths[i + 1]);
         int32_t act = i + 1 < n ? PYNN_ACT_RELU : PYNN_ACT_LINEAR;
-        ops[i] = (struct pynn_op){OP_DENSE,       act,           i, i + 1, -1,
-                                  PYNN_FLAG_BIAS, net->n_params, 0, {0}};
+        ops[i] = (struct pynn_op){OP_DENSE,       act,           i,  i + 1, -1,
+                                  PYNN_FLAG_BIAS, net->n_params, -1, 0,     {0}};
         slots[i + 1] = (struct pynn_slot){1, path->widths[i + 1]};
         net->runs[net->n_runs++] = (struct pynn_run){net->n_params, in * out};
         net->runs[net->n_runs++] = (struct pynn_run){net->n_params + in * out, out};
         net->n_params += (in + 1) * out;
     }
-    ops[n] = (struct pynn_op){OP_LOSS, path->loss, n, n + 1, n + 2, 0, -1, 0, {0}};
+    ops[n] = (struct pynn_op){OP_LOSS, path->loss, n, n + 1, n + 2, 0, -1, -1, 0, {0}};
     slots[n + 1] = slots[n];
     slots[n + 2] = (struct pynn_slot){1, 1};
     int has_loss = path->batch > 0 || n == 0;
@@ -193,10 +193,10 @@ static void call(const struct path *path, struct net *net, int steps)
     if (path->batch)
         train(path, net, steps);
     for (int i = 0; !path->batch && i < steps; i++)
-        need(path->layers ? pynn_predict(net->plan, net->params, &net->x, 0, path->rows,
-                                         net->out)
-                          : pynn_evaluate(net->plan, net->params, &net->x, &net->y,
-                                          NULL, 0, path->rows, sums, NULL));
+        need(path->layers ? pynn_predict(net->plan, net->params, NULL, &net->x, 0,
+                                         path->rows, net->out)
+                          : pynn_evaluate(net->plan, net->params, NULL, &net->x,
+                                          &net->y, NULL, 0, path->rows, sums, NULL));
 }
 
 /* ---- The flat update ------------------------------------------------------------------ */

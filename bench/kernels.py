@@ -60,7 +60,7 @@ def pynn_products(rows: int, k: int, n: int) -> dict[str, float]:
     x = rng.standard_normal((rows, k), np.float32)
     dy = rng.standard_normal((rows, n), np.float32)
     grads, dx = np.zeros_like(params), np.zeros_like(x)
-    op = (_ops.OPS.index("dense"), 0, 0, 1, -1, _ops.BIAS, 0, 0, (0.0,) * 4)
+    op = (_ops.OPS.index("dense"), 0, 0, 1, -1, _ops.BIAS, 0, -1, 0, ())
     shape = {"dtype": 0, "output": 1, "target": -1, "n_params": params.size}
     plans = [
         _core.Plan([op], [(1, k), (1, n)], **shape, max_rows=rows, input_gradient=dx)
@@ -68,15 +68,15 @@ def pynn_products(rows: int, k: int, n: int) -> dict[str, float]:
     ]
 
     def forward(plan: Any = plans[0]) -> None:
-        plan.forward(params, x, None, None, 0, rows, None, None)
+        plan.forward(params, None, x, None, None, 0, rows, None, None)
 
     def weights() -> None:
         forward()
-        plans[0].backward(params, dy, rows, grads, None)
+        plans[0].backward(params, None, dy, rows, grads, None)
 
     def both() -> None:
         forward(plans[1])
-        plans[1].backward(params, dy, rows, grads, dx)
+        plans[1].backward(params, None, dy, rows, grads, dx)
 
     took = seconds({"y": forward, "dw": weights, "dx": both})
     return {

@@ -23,7 +23,7 @@ def dense(dtype, k, n, rows, dx):
     rng = np.random.default_rng(0)
     params = np.zeros((k + 1, width), dtype)
     params[:k, :n] = rng.normal(size=(k, n)) / np.sqrt(k)
-    op = (_ops.OPS.index("dense"), 0, 0, 1, -1, _ops.BIAS, 0, 0, (0.0,) * 4)
+    op = (_ops.OPS.index("dense"), 0, 0, 1, -1, _ops.BIAS, 0, -1, 0, ())
     plan = _core.Plan(
         [op],
         [(1, k), (1, n)],
@@ -67,11 +67,11 @@ def test_dense(benchmark, peak, shape, dtype, products):
     into = np.zeros_like(x) if dx else None
 
     def forward():
-        plan.forward(params, x, None, None, 0, rows, y, None)
+        plan.forward(params, None, x, None, None, 0, rows, y, None)
 
     def forward_and_backward():
         forward()
-        plan.backward(params, dy, rows, grads, into)
+        plan.backward(params, None, dy, rows, grads, into)
 
     forward_and_backward()
     w, tolerance = params[:k, :n].astype(float), TOLERANCE[dtype]
@@ -88,7 +88,7 @@ def test_dense(benchmark, peak, shape, dtype, products):
 
 def elementwise(kind, select, dtype, rows, width):
     """Return an inference plan of one op that keeps the shape."""
-    op = (_ops.OPS.index(kind), select, 0, 1, -1, 0, -1, 0, (1.0, 0.0, 0.0, 0.0))
+    op = (_ops.OPS.index(kind), select, 0, 1, -1, 0, -1, -1, 0, (1.0, 0.0, 0.0, 0.0))
     return _core.Plan(
         [op],
         [(1, width), (1, width)],
@@ -107,7 +107,8 @@ def run_elementwise(benchmark, kind, select, rows, width):
     for dtype in DTYPES:
         plan = elementwise(kind, select, dtype, rows, width)
         outputs[dtype] = np.zeros((rows, width), dtype)
-        arguments = (np.zeros(0, dtype), x.astype(dtype), 0, rows, outputs[dtype])
+        x_typed, none = x.astype(dtype), np.zeros(0, dtype)
+        arguments = (none, None, x_typed, 0, rows, outputs[dtype])
         if dtype == "float32":
             timed = (plan.predict, *arguments)
         plan.predict(*arguments)

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "internal.h"
+#include "threads.h"
 
 /* Work that pays for waking a thread and meeting it twice. */
 #define FLOPS_PER_THREAD 1e6
@@ -42,7 +43,7 @@ pynn_status pynn_source_check(const pynn_plan *plan, const struct pynn_array *x,
 }
 
 void pynn_block_init(struct pynn_block *block, const pynn_plan *plan, int32_t thread,
-                     const void *params)
+                     const void *params, const void *stats)
 {
     char *region = plan->regions[thread];
     size_t pointers = 0;
@@ -50,6 +51,7 @@ void pynn_block_init(struct pynn_block *block, const pynn_plan *plan, int32_t th
     memset(block, 0, sizeof *block);
     block->plan = plan;
     block->params = params;
+    block->stats = (char *)(uintptr_t)stats;
     block->region = region;
     block->value = (char **)(void *)region;
     block->grad = block->value + plan->n_slots;
@@ -102,8 +104,8 @@ static void load_weights(struct pynn_block *block, const struct pynn_source *sou
     block->weight = weight;
 }
 
-void pynn_block_place(struct pynn_block *block, int64_t first, int64_t rows,
-                      int64_t held)
+/* Rows that are in the arena already, or will be. */
+static void place(struct pynn_block *block, int64_t first, int64_t rows, int64_t held)
 {
     const pynn_plan *plan = block->plan;
     block->first = first;
@@ -123,28 +125,114 @@ void pynn_block_place(struct pynn_block *block, int64_t first, int64_t rows,
 void pynn_block_load(struct pynn_block *block, const struct pynn_source *source,
                      int64_t first, int64_t rows, int64_t held)
 {
-    int64_t place = source->start + first;
-    pynn_block_place(block, first, rows, held);
+    int64_t at = source->start + first;
+    place(block, first, rows, held);
     if (!source->held)
-        load_input(block, source, place);
+        load_input(block, source, at);
     if (!source->held && source->y)
-        load_slot(block, source->y, block->plan->target, source->order, place);
-    load_weights(block, source, place);
+        load_slot(block, source->y, block->plan->target, source->order, at);
+    load_weights(block, source, at);
+}
+
+static void forward(const struct pynn_block *block, int32_t begin, int32_t end)
+{
+    const struct pynn_op *ops = block->plan->ops;
+    for (int32_t i = begin; i < end; i++)
+        pynn_op_classes[ops[i].kind]->forward(block, i);
 }
 
 void pynn_block_forward(const struct pynn_block *block, int32_t end)
 {
-    const struct pynn_op *ops = block->plan->ops;
-    for (int32_t i = 0; i < end; i++)
-        pynn_op_classes[ops[i].kind]->forward(block, i);
+    forward(block, 0, end);
 }
 
-void pynn_block_backward(const struct pynn_block *block)
+/* Ops (stop, last], the last first. */
+static void backward(const struct pynn_block *block, int32_t last, int32_t stop)
 {
     const struct pynn_op *ops = block->plan->ops;
-    for (int32_t i = block->plan->n_ops - 1; i >= 0; i--)
+    for (int32_t i = last; i > stop; i--)
         if (pynn_op_classes[ops[i].kind]->backward && block->grad[ops[i].out])
             pynn_op_classes[ops[i].kind]->backward(block, i);
+}
+
+/* ---- The segments of a pass ----
+ *
+ * The n ops that look at the whole batch cut the way of a block forward and backward into
+ * 2 n + 1 segments: 0 .. n - 1 end before one of these ops, n ends forward and begins
+ * backward, n + 1 .. 2 n begin with the backward pass of one. Between two segments, all
+ * threads reduce columns for the op that the next one begins with. */
+
+/* The op that is reduced for before a segment, forward or backward. */
+static int32_t cut_before(const pynn_plan *plan, int32_t segment)
+{
+    int32_t n = plan->n_cuts;
+    return plan->cuts[segment <= n ? segment - 1 : 2 * n - segment];
+}
+
+static void reduce(const struct pynn_block *block, int32_t segment, int64_t rows,
+                   int32_t size, int32_t thread)
+{
+    const pynn_plan *plan = block->plan;
+    int32_t index = cut_before(plan, segment);
+    const struct pynn_op *op = &plan->ops[index];
+    const struct pynn_op_class *class = pynn_op_classes[op->kind];
+    int64_t n = pynn_pad(plan->tensors[op->in].width) / (int64_t)PYNN_PAD;
+    int64_t a = n * thread / size * (int64_t)PYNN_PAD;
+    int64_t b = n * (thread + 1) / size * (int64_t)PYNN_PAD;
+    pynn_team_barrier(size);
+    if (a < b && segment <= plan->n_cuts)
+        class->reduce_forward(block, index, rows, a, b);
+    else if (a < b && plan->tensors[op->out].has_grad)
+        class->reduce_backward(block, index, rows, a, b);
+    pynn_team_barrier(size);
+}
+
+/* Brings rows in, or back: those that the block holds already stay. */
+static void enter(struct pynn_block *block, const struct pynn_pass *pass,
+                  int32_t segment, int64_t i, int64_t rows)
+{
+    const struct pynn_source *source = pass->source;
+    if (source && segment == 0) {
+        pynn_block_load(block, source, pass->first + i, rows, i);
+    } else if (block->held != i || block->rows != rows) {
+        place(block, pass->first + i, rows, i);
+        if (source)
+            load_weights(block, source, source->start + block->first);
+    }
+}
+
+static void run_segment(struct pynn_block *block, const struct pynn_pass *pass,
+                        int32_t segment)
+{
+    const pynn_plan *plan = block->plan;
+    int32_t n = plan->n_cuts, back = 2 * n - segment;
+    int32_t from = 0, to = 0, last = -1, stop = -1; /* forward [from, to) */
+    if (segment <= n && pass->source) {
+        from = segment > 0 ? plan->cuts[segment - 1] : 0;
+        to = segment < n ? plan->cuts[segment] : pass->ops;
+    }
+    if (segment >= n && pass->back) {
+        last = segment > n ? plan->cuts[back] : plan->n_ops - 1;
+        stop = back > 0 ? plan->cuts[back - 1] : -1;
+    }
+    for (int64_t i = pass->begin, rows; i < pass->end; i += rows) {
+        rows = pass->end - i < plan->block_rows ? pass->end - i : plan->block_rows;
+        enter(block, pass, segment, i, rows);
+        forward(block, from, to);
+        backward(block, last, stop);
+    }
+}
+
+void pynn_block_pass(struct pynn_block *block, const struct pynn_pass *pass,
+                     int32_t size, int32_t thread)
+{
+    int32_t n = block->plan->n_cuts, end = pass->back ? 2 * n : n;
+    for (int32_t segment = pass->source ? 0 : n;; segment++) {
+        run_segment(block, pass, segment);
+        if (segment == end)
+            return;
+        reduce(block, segment + 1, pass->rows, size, thread);
+    }
 }
 
 void pynn_block_store(const struct pynn_block *block, int32_t slot, const char *rows,

@@ -72,12 +72,14 @@ struct pynn_pace {
 
 struct pynn_plan {
     int32_t dtype, n_slots, n_ops, output, target, n_sums;
-    int64_t n_params, max_rows, block_rows;
+    int32_t n_cuts; /* ops that look at the whole batch; see pynn_block_pass */
+    int64_t n_params, n_stats, max_rows, block_rows;
     size_t esize;
     const struct pynn_kernels *k;
     struct pynn_tensor *tensors; /* [n_slots] */
     struct pynn_op *ops;         /* [n_ops] */
     size_t *workspace; /* [n_ops] arena offset of what workspace() asked for */
+    int32_t *cuts;     /* [n_cuts] their indices */
     struct pynn_task *tasks;
     int64_t n_tasks, cap_tasks;
     double flops;      /* of the forward pass, per row */
@@ -100,6 +102,7 @@ struct pynn_plan {
 struct pynn_block {
     const pynn_plan *plan;
     const char *params;
+    char *stats;          /* written by reductions of a forward pass in training only */
     char **value, **grad; /* [n_slots] at row `first`; grad NULL when not wanted */
     int64_t input_ld;     /* leading dimension of slot 0, which may be the caller's */
     int64_t rows, first;
@@ -134,10 +137,18 @@ struct pynn_op_class {
     /* PYNN_INVALID unless the record fits its slots. */
     pynn_status (*check)(const struct pynn_plan_spec *spec, const struct pynn_op *op);
     int64_t (*params)(const struct pynn_plan_spec *spec, const struct pynn_op *op);
+    int64_t (*stats)(const struct pynn_plan_spec *spec, const struct pynn_op *op);
     double (*flops)(const pynn_plan *plan, const struct pynn_op *op);
     size_t (*workspace)(const pynn_plan *plan, int32_t index); /* arena bytes */
     void (*forward)(const struct pynn_block *block, int32_t index);
     void (*backward)(const struct pynn_block *block, int32_t index);
+    /* For an op that looks at the whole batch in training, unless it is frozen: columns
+     * [c0, c1), multiples of PYNN_PAD, of arena rows [0, rows), between all rows of the
+     * ops before (after) it and the first of its own forward (backward). */
+    void (*reduce_forward)(const struct pynn_block *block, int32_t index, int64_t rows,
+                           int64_t c0, int64_t c1);
+    void (*reduce_backward)(const struct pynn_block *block, int32_t index, int64_t rows,
+                            int64_t c0, int64_t c1);
     pynn_status (*plan_tasks)(pynn_plan *plan, int32_t index);
     void (*run_task)(const pynn_plan *plan, const struct pynn_task *task, int64_t rows,
                      const struct pynn_apply *apply, char *scratch);
@@ -175,16 +186,25 @@ struct pynn_source { /* where the rows of a batch come from */
 pynn_status pynn_source_check(const pynn_plan *plan, const struct pynn_array *x,
                               const struct pynn_array *y, int64_t first, int64_t rows);
 void pynn_block_init(struct pynn_block *block, const pynn_plan *plan, int32_t thread,
-                     const void *params);
+                     const void *params, const void *stats);
 /* Takes batch rows [first, first + rows) in; training: into arena rows from `held` on. */
 void pynn_block_load(struct pynn_block *block, const struct pynn_source *source,
                      int64_t first, int64_t rows, int64_t held);
-/* The same without loading: rows that are in the arena already. */
-void pynn_block_place(struct pynn_block *block, int64_t first, int64_t rows,
-                      int64_t held);
 /* Ops [0, end). */
 void pynn_block_forward(const struct pynn_block *block, int32_t end);
-void pynn_block_backward(const struct pynn_block *block);
+
+/* Rows of a training batch on their way through the plan, held in the arena from row 0. */
+struct pynn_pass {
+    const struct pynn_source *source; /* NULL: not forward */
+    int64_t first, rows;              /* batch rows [first, first + rows) */
+    int64_t begin, end;               /* of these, this thread's share: [begin, end) */
+    int32_t ops;                      /* ops [0, ops) */
+    bool back;                        /* also, or only, the backward pass */
+};
+/* Meets the team of `size` at each op that looks at the whole batch, but neither before
+ * nor after the pass. */
+void pynn_block_pass(struct pynn_block *block, const struct pynn_pass *pass,
+                     int32_t size, int32_t thread);
 /* Writes a slot's rows, unpadded, to dst. */
 void pynn_block_store(const struct pynn_block *block, int32_t slot, const char *rows,
                       char *dst);

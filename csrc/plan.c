@@ -22,9 +22,16 @@ static bool is_score(int32_t kind)
     return kind == PYNN_OP_LOSS || kind == PYNN_OP_SCORE;
 }
 
-static bool has_params(const struct pynn_op *op)
+static bool frozen(const struct pynn_op *op) { return op->flags & PYNN_FLAG_FROZEN; }
+
+static bool trainable(const struct pynn_op *op)
 {
-    return pynn_op_classes[op->kind]->params != NULL;
+    return pynn_op_classes[op->kind]->params && op->params >= 0 && !frozen(op);
+}
+
+static bool cuts(const struct pynn_op *op)
+{
+    return pynn_op_classes[op->kind]->reduce_forward && !frozen(op);
 }
 
 /* ---- Checking ---- */
@@ -46,6 +53,13 @@ static pynn_status check_slots(const struct pynn_plan_spec *spec)
     return PYNN_OK;
 }
 
+/* Whether `need` elements from `start` on, if any, are a part of `total`. */
+static bool part_valid(int64_t start, int64_t need, int64_t total)
+{
+    return need == 0 || (start >= 0 && start % (int64_t)PYNN_PAD == 0 &&
+                         start <= total && need <= total - start);
+}
+
 static pynn_status check_params(const struct pynn_plan_spec *spec,
                                 const struct pynn_op *op)
 {
@@ -53,9 +67,11 @@ static pynn_status check_params(const struct pynn_plan_spec *spec,
     size_t total = 0;
     if (!pynn_size_add(&total, (size_t)in->width + 1, (size_t)pynn_ld(out->width) * 8))
         return PYNN_INVALID;
-    int64_t need = pynn_op_classes[op->kind]->params(spec, op);
-    bool fits = op->params >= 0 && op->params % (int64_t)PYNN_PAD == 0 &&
-                op->params <= spec->n_params && need <= spec->n_params - op->params;
+    const struct pynn_op_class *class = pynn_op_classes[op->kind];
+    bool fits =
+        part_valid(op->params, class->params ? class->params(spec, op) : 0,
+                   spec->n_params) &&
+        part_valid(op->stats, class->stats ? class->stats(spec, op) : 0, spec->n_stats);
     return fits ? PYNN_OK : PYNN_INVALID;
 }
 
@@ -75,14 +91,16 @@ static pynn_status check_op(const struct pynn_plan_spec *spec, const struct pynn
     if (op->out >= 0 ? !rising : !score)
         return PYNN_INVALID;
     PYNN_TRY(pynn_op_classes[op->kind]->check(spec, op));
-    return has_params(op) ? check_params(spec, op) : PYNN_OK;
+    const struct pynn_op_class *class = pynn_op_classes[op->kind];
+    return class->params || class->stats ? check_params(spec, op) : PYNN_OK;
 }
 
 static pynn_status check_spec(const struct pynn_plan_spec *spec)
 {
     if ((spec->dtype != PYNN_F32 && spec->dtype != PYNN_F64) || spec->n_slots < 1 ||
-        spec->n_ops < 0 || spec->n_params < 0 || !slot_valid(spec, spec->output) ||
-        spec->target == 0 || spec->target >= spec->n_slots)
+        spec->n_ops < 0 || spec->n_params < 0 || spec->n_stats < 0 ||
+        !slot_valid(spec, spec->output) || spec->target == 0 ||
+        spec->target >= spec->n_slots)
         return PYNN_INVALID;
     PYNN_TRY(check_slots(spec));
     bool after_loss = false;
@@ -107,8 +125,8 @@ static void mark_gradients(pynn_plan *plan, bool input)
         const struct pynn_op *op = &plan->ops[i];
         if (is_score(op->kind))
             continue;
-        bool trainable = has_params(op) && !(op->flags & PYNN_FLAG_FROZEN);
-        plan->tensors[op->out].has_grad = trainable || plan->tensors[op->in].has_grad;
+        plan->tensors[op->out].has_grad =
+            trainable(op) || plan->tensors[op->in].has_grad;
     }
 }
 
@@ -176,6 +194,8 @@ static int64_t choose_block_rows(const pynn_plan *plan)
 static int64_t limit_rows(const pynn_plan *plan, int64_t rows)
 {
     size_t bytes = 0;
+    if (plan->n_cuts > 0)
+        return rows;
     for (int32_t i = 0; i < plan->n_slots; i++)
         bytes += 2 * (size_t)plan->tensors[i].row * plan->esize;
     int64_t limit = (int64_t)(ARENA_TARGET / bytes) / 64 * 64;
@@ -186,12 +206,14 @@ static int64_t limit_rows(const pynn_plan *plan, int64_t rows)
 
 /* ---- Creation ---- */
 
-static pynn_status copy_spec(pynn_plan *plan, const struct pynn_plan_spec *spec)
+static pynn_status copy_spec(pynn_plan *plan, const struct pynn_plan_spec *spec,
+                             int64_t max_rows)
 {
     plan->tensors = pynn_alloc((size_t)spec->n_slots * sizeof *plan->tensors);
     plan->ops = pynn_alloc((size_t)spec->n_ops * sizeof *plan->ops);
     plan->workspace = pynn_alloc((size_t)spec->n_ops * sizeof *plan->workspace);
-    if (!plan->tensors || !plan->ops || !plan->workspace)
+    plan->cuts = pynn_alloc((size_t)spec->n_ops * sizeof *plan->cuts);
+    if (!plan->tensors || !plan->ops || !plan->workspace || !plan->cuts)
         return PYNN_NO_MEMORY;
     for (int32_t i = 0; i < spec->n_slots; i++) {
         struct pynn_tensor *t = &plan->tensors[i];
@@ -204,6 +226,8 @@ static pynn_status copy_spec(pynn_plan *plan, const struct pynn_plan_spec *spec)
     for (int32_t i = 0; i < spec->n_ops; i++) {
         plan->ops[i] = spec->ops[i];
         plan->n_sums += is_score(spec->ops[i].kind);
+        if (max_rows > 0 && cuts(&spec->ops[i]))
+            plan->cuts[plan->n_cuts++] = i;
     }
     plan->n_ops = spec->n_ops;
     return PYNN_OK;
@@ -231,7 +255,7 @@ static pynn_status plan_tasks(pynn_plan *plan)
     for (int32_t i = 0; i < plan->n_ops; i++) {
         const struct pynn_op *op = &plan->ops[i];
         const struct pynn_op_class *class = pynn_op_classes[op->kind];
-        if (class->plan_tasks && !(op->flags & PYNN_FLAG_FROZEN))
+        if (class->plan_tasks && trainable(op))
             PYNN_TRY(class->plan_tasks(plan, i));
     }
     return PYNN_OK;
@@ -240,13 +264,14 @@ static pynn_status plan_tasks(pynn_plan *plan)
 static pynn_status build(pynn_plan *plan, const struct pynn_plan_spec *spec,
                          int64_t max_rows)
 {
-    PYNN_TRY(copy_spec(plan, spec));
+    PYNN_TRY(copy_spec(plan, spec, max_rows));
     plan->dtype = spec->dtype;
     plan->k = pynn_kernels_selected(spec->dtype);
     plan->esize = plan->k->esize;
     plan->output = spec->output;
     plan->target = spec->target;
     plan->n_params = spec->n_params;
+    plan->n_stats = spec->n_stats;
     plan->max_rows = max_rows > 0 ? limit_rows(plan, max_rows) : 0;
     plan->block_rows = choose_block_rows(plan);
     plan->direct_input = max_rows == 0 && direct_input(plan);
@@ -294,6 +319,7 @@ void pynn_plan_destroy(pynn_plan *plan)
     pynn_free(plan->regions);
     pynn_free(plan->arena);
     pynn_free(plan->tasks);
+    pynn_free(plan->cuts);
     pynn_free(plan->workspace);
     pynn_free(plan->ops);
     pynn_free(plan->tensors);

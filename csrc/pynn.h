@@ -103,6 +103,7 @@ struct pynn_op {
     int32_t in, out, target; /* slots; -1 for none */
     uint32_t flags;
     int64_t params; /* offset in elements, a multiple of 16; -1 for none */
+    int64_t stats;  /* the same in the vector of moving statistics */
     uint64_t seed;  /* random stream (dropout) */
     double attr[4];
 };
@@ -114,6 +115,7 @@ struct pynn_plan_spec {
     int32_t target;         /* slot of the targets, or -1 */
     int32_t input_gradient; /* 1: backward can also give the gradient of the input */
     int64_t n_params;       /* length of the parameter vector, in elements, padded */
+    int64_t n_stats;        /* the same of the moving statistics */
     const struct pynn_slot *slots;
     const struct pynn_op *ops; /* at most one LOSS, then SCOREs, both after the rest */
 };
@@ -122,7 +124,9 @@ typedef struct pynn_plan pynn_plan;
 
 /* max_rows > 0: a training plan. It holds at most that many rows at a time, and fewer when
  * they would take more than some 64 MB; larger batches are trained in pieces, to the same
- * bits. max_rows == 0: an inference plan, which only predicts and evaluates. */
+ * bits. A plan with an op that looks at the whole batch (batch normalization) holds
+ * max_rows, and trains no larger batch. max_rows == 0: an inference plan, which only
+ * predicts and evaluates. */
 pynn_status pynn_plan_create(const struct pynn_plan_spec *spec, int64_t max_rows,
                              pynn_plan **plan) PYNN_MUST_USE;
 void pynn_plan_destroy(pynn_plan *plan);
@@ -134,23 +138,26 @@ int64_t pynn_plan_rows(const pynn_plan *plan);
 /* 1 + number of SCORE ops: how many sums fit and evaluate report; 0 without a loss. */
 int32_t pynn_plan_sums(const pynn_plan *plan);
 
+/* stats, here and below: the moving statistics, which only training moves on; may be NULL
+ * when n_stats is 0. */
+
 /* out[i, :] = output for row first + i, i in [0, rows), unpadded, contiguous. */
-pynn_status pynn_predict(pynn_plan *plan, const void *params,
+pynn_status pynn_predict(pynn_plan *plan, const void *params, const void *stats,
                          const struct pynn_array *x, int64_t first, int64_t rows,
                          void *out) PYNN_MUST_USE;
 
 /* sums[0] += sum of weighted row losses, sums[1 + i] += sum of the i-th score over rows
  * [first, first + rows). weight: one double per row of x, or NULL. values, if not NULL,
  * gets the terms of these sums: [pynn_plan_sums, rows]. */
-pynn_status pynn_evaluate(pynn_plan *plan, const void *params,
+pynn_status pynn_evaluate(pynn_plan *plan, const void *params, const void *stats,
                           const struct pynn_array *x, const struct pynn_array *y,
                           const double *weight, int64_t first, int64_t rows,
                           double *sums, double *values) PYNN_MUST_USE;
 
 /* Forward pass in training mode over rows [0, rows) of x (and of y when the plan has a
  * loss), rows <= pynn_plan_rows, keeping what backward needs. step numbers the dropout
- * masks. out may be NULL, sums too. */
-pynn_status pynn_forward(pynn_plan *plan, const void *params,
+ * masks; stats move on as in a training step. out may be NULL, sums too. */
+pynn_status pynn_forward(pynn_plan *plan, const void *params, void *stats,
                          const struct pynn_array *x, const struct pynn_array *y,
                          const double *weight, uint64_t step, int64_t rows, void *out,
                          double *sums) PYNN_MUST_USE;
@@ -158,8 +165,9 @@ pynn_status pynn_forward(pynn_plan *plan, const void *params,
  * (NULL: the gradient of the plan's own loss, averaged over the rows); rows must be those
  * of that forward. grads (same layout as params) is overwritten; dx [rows, input] may be
  * NULL. Consumes the forward: a second backward needs a new one. */
-pynn_status pynn_backward(pynn_plan *plan, const void *params, const void *dout,
-                          int64_t rows, void *grads, void *dx) PYNN_MUST_USE;
+pynn_status pynn_backward(pynn_plan *plan, const void *params, const void *stats,
+                          const void *dout, int64_t rows, void *grads,
+                          void *dx) PYNN_MUST_USE;
 
 /* ---- Optimizers ---------------------------------------------------------------------- */
 
@@ -215,6 +223,7 @@ struct pynn_fit {
     int64_t n_rates;
     /* Vectors of the caller, moved on by the call. */
     void *params;
+    void *stats;
     void *grads; /* as long as params; needed for norm clipping, else may be NULL */
     struct pynn_optimizer_state *state;
     /* [rows], the permutation: kept by the caller while an epoch is under way; may be

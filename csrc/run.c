@@ -8,7 +8,7 @@
 /* One call on a team of threads; fields but `taken` are read-only while it runs. */
 struct job {
     pynn_plan *plan;
-    const void *params;
+    const void *params, *stats;
     struct pynn_source source;
     int64_t rows;
     int32_t size, ops; /* threads of the team; ops to run */
@@ -59,7 +59,7 @@ static void predict_body(void *context, int32_t thread)
     const struct pynn_tensor *out = &plan->tensors[plan->output];
     size_t out_row = (size_t)(out->inner * out->width) * plan->esize;
     struct pynn_block block;
-    pynn_block_init(&block, plan, thread, job->params);
+    pynn_block_init(&block, plan, thread, job->params, job->stats);
     for (int64_t i, n; (n = take_rows(job, &i)) > 0;) {
         pynn_block_load(&block, &job->source, i, n, 0);
         pynn_block_forward(&block, job->ops);
@@ -68,14 +68,14 @@ static void predict_body(void *context, int32_t thread)
     }
 }
 
-pynn_status pynn_predict(pynn_plan *plan, const void *params,
+pynn_status pynn_predict(pynn_plan *plan, const void *params, const void *stats,
                          const struct pynn_array *x, int64_t first, int64_t rows,
                          void *out)
 {
     PYNN_TRY(pynn_source_check(plan, x, NULL, first, rows));
     int32_t ops = ops_before_scores(plan);
     bool fused = ops < plan->n_ops && plan->ops[ops].out == plan->output;
-    if (plan->max_rows != 0 || fused)
+    if (plan->max_rows != 0 || fused || (plan->n_stats && !stats))
         return PYNN_INVALID;
     if (rows == 0)
         return PYNN_OK;
@@ -83,6 +83,7 @@ pynn_status pynn_predict(pynn_plan *plan, const void *params,
         return PYNN_BUSY;
     struct job job = {.plan = plan,
                       .params = params,
+                      .stats = stats,
                       .source = {.x = x, .start = first},
                       .rows = rows,
                       .ops = ops,
@@ -116,7 +117,7 @@ static void evaluate_body(void *context, int32_t thread)
     const struct job *job = context;
     const pynn_plan *plan = job->plan;
     struct pynn_block block;
-    pynn_block_init(&block, plan, thread, job->params);
+    pynn_block_init(&block, plan, thread, job->params, job->stats);
     block.sums_ld = PYNN_EVALUATE_ROWS;
     for (int64_t start = 0; start < job->rows; start += PYNN_EVALUATE_ROWS) {
         int64_t rows = job->rows - start < PYNN_EVALUATE_ROWS ? job->rows - start
@@ -138,18 +139,19 @@ static void evaluate_body(void *context, int32_t thread)
     }
 }
 
-pynn_status pynn_evaluate(pynn_plan *plan, const void *params,
+pynn_status pynn_evaluate(pynn_plan *plan, const void *params, const void *stats,
                           const struct pynn_array *x, const struct pynn_array *y,
                           const double *weight, int64_t first, int64_t rows,
                           double *sums, double *values)
 {
     PYNN_TRY(pynn_source_check(plan, x, y, first, rows));
-    if (plan->max_rows != 0 || plan->n_sums == 0 || !y)
+    if (plan->max_rows != 0 || plan->n_sums == 0 || !y || (plan->n_stats && !stats))
         return PYNN_INVALID;
     if (!pynn_plan_enter(plan))
         return PYNN_BUSY;
     struct job job = {.plan = plan,
                       .params = params,
+                      .stats = stats,
                       .source = {.x = x, .y = y, .weight = weight, .start = first},
                       .rows = rows,
                       .sums = sums,
@@ -166,17 +168,13 @@ static void forward_body(void *context, int32_t thread)
     const struct job *job = context;
     const pynn_plan *plan = job->plan;
     struct pynn_block block;
-    pynn_block_init(&block, plan, thread, job->params);
+    pynn_block_init(&block, plan, thread, job->params, job->stats);
     block.training = true;
     block.step = job->step;
     block.scale = 1.0 / (double)job->rows;
-    int64_t i, end;
-    pynn_share(job->rows, job->size, thread, &i, &end);
-    for (int64_t n; i < end; i += n) {
-        n = end - i < plan->block_rows ? end - i : plan->block_rows;
-        pynn_block_load(&block, &job->source, i, n, i);
-        pynn_block_forward(&block, job->ops);
-    }
+    struct pynn_pass pass = {&job->source, 0, job->rows, 0, 0, job->ops, false};
+    pynn_share(job->rows, job->size, thread, &pass.begin, &pass.end);
+    pynn_block_pass(&block, &pass, job->size, thread);
 }
 
 static void store_output(const pynn_plan *plan, int64_t rows, char *out)
@@ -186,18 +184,19 @@ static void store_output(const pynn_plan *plan, int64_t rows, char *out)
                      plan->arena + plan->tensors[plan->output].value, out);
 }
 
-pynn_status pynn_forward(pynn_plan *plan, const void *params,
+pynn_status pynn_forward(pynn_plan *plan, const void *params, void *stats,
                          const struct pynn_array *x, const struct pynn_array *y,
                          const double *weight, uint64_t step, int64_t rows, void *out,
                          double *sums)
 {
     PYNN_TRY(pynn_source_check(plan, x, y, 0, rows));
-    if (rows > plan->max_rows)
+    if (rows > plan->max_rows || (plan->n_stats && !stats))
         return PYNN_INVALID;
     if (!pynn_plan_enter(plan))
         return PYNN_BUSY;
     struct job job = {.plan = plan,
                       .params = params,
+                      .stats = stats,
                       .source = {.x = x, .y = y, .weight = weight},
                       .rows = rows,
                       .ops = y ? plan->n_ops : ops_before_scores(plan),
@@ -228,16 +227,12 @@ static void backward_body(void *context, int32_t thread)
     const struct backward_job *job = context;
     const pynn_plan *plan = job->base.plan;
     struct pynn_block block;
-    pynn_block_init(&block, plan, thread, job->base.params);
+    pynn_block_init(&block, plan, thread, job->base.params, job->base.stats);
     block.training = true;
     block.step = job->base.step;
-    int64_t i, end;
-    pynn_share(job->base.rows, job->base.size, thread, &i, &end);
-    for (int64_t n; i < end; i += n) {
-        n = end - i < plan->block_rows ? end - i : plan->block_rows;
-        pynn_block_place(&block, i, n, i);
-        pynn_block_backward(&block);
-    }
+    struct pynn_pass pass = {NULL, 0, job->base.rows, 0, 0, plan->n_ops, true};
+    pynn_share(pass.rows, job->base.size, thread, &pass.begin, &pass.end);
+    pynn_block_pass(&block, &pass, job->base.size, thread);
     pynn_team_barrier(job->base.size);
     for (int64_t t = thread; t < plan->n_tasks; t += job->base.size)
         pynn_op_classes[plan->ops[plan->tasks[t].op].kind]->run_task(
@@ -265,18 +260,19 @@ static bool backward_possible(const pynn_plan *plan, const void *dout, int64_t r
            (!dx || plan->tensors[0].has_grad);
 }
 
-pynn_status pynn_backward(pynn_plan *plan, const void *params, const void *dout,
-                          int64_t rows, void *grads, void *dx)
+pynn_status pynn_backward(pynn_plan *plan, const void *params, const void *stats,
+                          const void *dout, int64_t rows, void *grads, void *dx)
 {
     if (!pynn_plan_enter(plan))
         return PYNN_BUSY;
-    if (!backward_possible(plan, dout, rows, dx)) {
+    if (!backward_possible(plan, dout, rows, dx) || (plan->n_stats && !stats)) {
         pynn_plan_leave(plan);
         return PYNN_INVALID;
     }
     struct backward_job job = {
         .base = {.plan = plan,
                  .params = params,
+                 .stats = stats,
                  .rows = rows,
                  .step = plan->forward_step},
         .apply = {.grads = grads},

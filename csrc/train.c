@@ -8,7 +8,7 @@
  *   (thread 0 first adds the row losses up and prepares the next step)
  *   -- barrier --
  *
- * A batch larger than the arena goes through in pieces whose gradients are added in order;
+ * Ops that look at the whole batch cut the first part (see block.c). A batch larger than the arena goes through in pieces whose gradients are added in order;
  * then, or when gradients are clipped by norm, the update is a pass of its own. */
 #include <math.h>
 #include <string.h>
@@ -128,7 +128,6 @@ static void run_rows(const struct trainer *trainer, const struct step *step,
                      int64_t rows)
 {
     const struct pynn_fit *fit = trainer->fit;
-    const pynn_plan *plan = trainer->plan;
     bool permuted = fit->shuffle && fit->batch < fit->rows;
     struct pynn_source source = {
         .x = fit->x,
@@ -141,19 +140,21 @@ static void run_rows(const struct trainer *trainer, const struct step *step,
     block->training = block->stepping = true;
     block->step = step->number;
     block->scale = 1.0 / (double)step->rows;
-    const struct pynn_share *shares = trainer->shares;
+    const pynn_plan *plan = trainer->plan;
+    struct pynn_share *shares = trainer->shares;
     int32_t size = trainer->size;
-    int64_t begin = size == 1 ? 0 : pynn_share_row(shares, size, thread, rows);
-    int64_t end = size == 1 ? rows : pynn_share_row(shares, size, thread + 1, rows);
-    double start = size == 1 ? 0 : now();
-    for (int64_t i = begin, n; i < end; i += n) {
-        n = end - i < plan->block_rows ? end - i : plan->block_rows;
-        pynn_block_load(block, &source, first + i, n, i);
-        pynn_block_forward(block, plan->n_ops);
-        pynn_block_backward(block);
+    struct pynn_pass pass = {&source, first, rows, 0, rows, plan->n_ops, true};
+    if (size == 1) {
+        pynn_block_pass(block, &pass, size, thread);
+        return;
     }
-    if (size > 1 && end > begin)
-        pynn_share_note(&trainer->shares[thread], (double)(end - begin), now() - start);
+    double start = now();
+    pass.begin = pynn_share_row(shares, size, thread, rows);
+    pass.end = pynn_share_row(shares, size, thread + 1, rows);
+    pynn_block_pass(block, &pass, size, thread);
+    if (pass.end > pass.begin && plan->n_cuts == 0) /* else the others are waited for */
+        pynn_share_note(&shares[thread], (double)(pass.end - pass.begin),
+                        now() - start);
 }
 
 static void run_task(const pynn_plan *plan, int64_t index, int64_t rows,
@@ -320,7 +321,8 @@ static void train_body(void *context, int32_t thread)
 {
     struct trainer *trainer = context;
     struct pynn_block block;
-    pynn_block_init(&block, trainer->plan, thread, trainer->fit->params);
+    pynn_block_init(&block, trainer->plan, thread, trainer->fit->params,
+                    trainer->fit->stats);
     if (trainer->size > 1)
         pynn_share_tasks(trainer->plan, trainer->size, thread, trainer->shares);
     for (int i = 0; !trainer->steps[i].stop; i = !i)
@@ -331,13 +333,15 @@ static pynn_status check(const pynn_plan *plan, const struct pynn_fit *fit)
 {
     PYNN_TRY(pynn_source_check(plan, fit->x, fit->y, 0, fit->rows));
     const struct pynn_optimizer_spec *spec = fit->optimizer;
+    int64_t batch = fit->batch < fit->rows ? fit->batch : fit->rows;
     bool loss =
         plan->n_sums > 0 && plan->ops[plan->n_ops - plan->n_sums].kind == PYNN_OP_LOSS;
     bool valid = plan->max_rows > 0 && loss && fit->y && fit->rows > 0 &&
                  fit->batch > 0 && fit->epochs >= 0 && fit->position >= 0 &&
                  fit->position < fit->rows && fit->n_rates > 0 &&
                  (fit->order || !fit->shuffle) && spec->kind >= 0 &&
-                 spec->kind < PYNN_OPT_COUNT;
+                 spec->kind < PYNN_OPT_COUNT && (fit->stats || plan->n_stats == 0) &&
+                 (plan->n_cuts == 0 || batch <= plan->max_rows);
     return valid ? PYNN_OK : PYNN_INVALID;
 }
 

@@ -48,13 +48,13 @@ cdef extern from "pynn.h" nogil:
         int32_t out, target
         int32_t source "in"
         uint32_t flags
-        int64_t params
+        int64_t params, stats
         uint64_t seed
         double attr[4]
 
     struct pynn_plan_spec:
         int32_t dtype, n_slots, n_ops, output, target, input_gradient
-        int64_t n_params
+        int64_t n_params, n_stats
         const pynn_slot *slots
         const pynn_op *ops
 
@@ -69,16 +69,18 @@ cdef extern from "pynn.h" nogil:
     int64_t pynn_plan_rows(const pynn_plan *plan)
     int32_t pynn_plan_sums(const pynn_plan *plan)
 
-    pynn_status pynn_predict(pynn_plan *plan, const void *params, const pynn_array *x,
-                             int64_t first, int64_t rows, void *out)
-    pynn_status pynn_evaluate(pynn_plan *plan, const void *params, const pynn_array *x,
-                              const pynn_array *y, const double *weight, int64_t first,
-                              int64_t rows, double *sums, double *values)
-    pynn_status pynn_forward(pynn_plan *plan, const void *params, const pynn_array *x,
-                             const pynn_array *y, const double *weight, uint64_t step,
-                             int64_t rows, void *out, double *sums)
-    pynn_status pynn_backward(pynn_plan *plan, const void *params, const void *dout,
-                              int64_t rows, void *grads, void *dx)
+    pynn_status pynn_predict(pynn_plan *plan, const void *params, const void *stats,
+                             const pynn_array *x, int64_t first, int64_t rows, void *out)
+    pynn_status pynn_evaluate(pynn_plan *plan, const void *params, const void *stats,
+                              const pynn_array *x, const pynn_array *y,
+                              const double *weight, int64_t first, int64_t rows,
+                              double *sums, double *values)
+    pynn_status pynn_forward(pynn_plan *plan, const void *params, void *stats,
+                             const pynn_array *x, const pynn_array *y,
+                             const double *weight, uint64_t step, int64_t rows,
+                             void *out, double *sums)
+    pynn_status pynn_backward(pynn_plan *plan, const void *params, const void *stats,
+                              const void *dout, int64_t rows, void *grads, void *dx)
 
     struct pynn_optimizer_spec:
         int32_t kind
@@ -114,6 +116,7 @@ cdef extern from "pynn.h" nogil:
         const double *rates
         int64_t n_rates
         void *params
+        void *stats
         void *grads
         pynn_optimizer_state *state
         int64_t *order

@@ -1,14 +1,14 @@
 """Types of the compiled module; the contract of each call is in csrc/pynn.h.
 
 Arrays are anything with a buffer of native byte order. Vectors that the core moves on
-(params, grads, optimizer slots, sums) must be writable and C-contiguous.
+(params, stats, grads, optimizer slots, sums) must be writable and C-contiguous.
 """
 
 from collections.abc import Sequence
 from typing import Any
 
-Record = tuple[int, int, int, int, int, int, int, int, tuple[float, ...]]
-"""kind, select, in, out, target, flags, params, seed, attr: struct pynn_op"""
+Record = tuple[int, int, int, int, int, int, int, int, int, tuple[float, ...]]
+"""kind, select, in, out, target, flags, params, stats, seed, attr: struct pynn_op"""
 OptimizerSpec = tuple[int, tuple[float, ...], float, float, float, float]
 """kind, hyper, weight_decay, clipvalue, clipnorm, global_clipnorm"""
 
@@ -25,6 +25,7 @@ class Plan:
         target: int,
         n_params: int,
         max_rows: int,
+        n_stats: int = 0,
         input_gradient: bool = False,
     ) -> None: ...
     @property
@@ -35,10 +36,13 @@ class Plan:
     def flops(self) -> float: ...
     @property
     def n_sums(self) -> int: ...
-    def predict(self, params: Any, x: Any, first: int, rows: int, out: Any) -> None: ...
+    def predict(
+        self, params: Any, stats: Any, x: Any, first: int, rows: int, out: Any
+    ) -> None: ...
     def evaluate(
         self,
         params: Any,
+        stats: Any,
         x: Any,
         y: Any,
         weight: Any,
@@ -50,6 +54,7 @@ class Plan:
     def forward(
         self,
         params: Any,
+        stats: Any,
         x: Any,
         y: Any,
         weight: Any,
@@ -59,7 +64,7 @@ class Plan:
         sums: Any,
     ) -> None: ...
     def backward(
-        self, params: Any, dout: Any, rows: int, grads: Any, dx: Any
+        self, params: Any, stats: Any, dout: Any, rows: int, grads: Any, dx: Any
     ) -> None: ...
     def train(
         self,
@@ -78,6 +83,7 @@ class Plan:
         runs: Any,
         rates: Any,
         params: Any,
+        stats: Any,
         grads: Any,
         slots: Sequence[Any],
         scalar: Any,
@@ -93,7 +99,7 @@ class Runner:
     """A plan, the weights it reads and the rows it writes, for calls by one thread."""
 
     def __init__(
-        self, plan: Plan, params: Any, shape: tuple[int, ...], result: Any
+        self, plan: Plan, params: Any, stats: Any, shape: tuple[int, ...], result: Any
     ) -> None: ...
 
 class Caller:

@@ -12,10 +12,11 @@ include "_buffers.pxi"
 cdef class Plan:
     cdef pynn_plan *plan
     cdef int dtype
-    cdef int64_t n_params, in_size, out_size
+    cdef int64_t n_params, n_stats, in_size, out_size
 
     def __init__(self, ops, slots, *, int dtype, int output, int target,
-                 int64_t n_params, int64_t max_rows, bint input_gradient=False):
+                 int64_t n_params, int64_t max_rows, int64_t n_stats=0,
+                 bint input_gradient=False):
         cdef pynn_plan_spec spec
         cdef pynn_status status
         if self.plan != NULL:
@@ -31,7 +32,7 @@ cdef class Plan:
                 self._read_op(record, &c_ops[i])
             spec.dtype, spec.n_slots, spec.n_ops = dtype, len(slots), len(ops)
             spec.output, spec.target, spec.n_params = output, target, n_params
-            spec.input_gradient = input_gradient
+            spec.n_stats, spec.input_gradient = n_stats, input_gradient
             spec.slots, spec.ops = c_slots, c_ops
             with nogil:
                 status = pynn_plan_create(&spec, max_rows, &self.plan)
@@ -42,13 +43,14 @@ cdef class Plan:
         finally:
             free(c_ops)
             free(c_slots)
-        self.dtype, self.n_params = dtype, n_params
+        self.dtype, self.n_params, self.n_stats = dtype, n_params, n_stats
 
     cdef int _read_op(self, tuple record, pynn_op *op) except -1:
         cdef int i
-        kind, select, source, out, target, flags, params, seed, attr = record
+        kind, select, source, out, target, flags, params, stats, seed, attr = record
         op.kind, op.select, op.source, op.out = kind, select, source, out
-        op.target, op.flags, op.params, op.seed = target, flags, params, seed
+        op.target, op.flags, op.seed = target, flags, seed
+        op.params, op.stats = params, stats
         for i in range(4):
             op.attr[i] = attr[i] if i < len(attr) else 0.0
         return 0
@@ -60,6 +62,11 @@ cdef class Plan:
         if self.plan == NULL:
             raise ValueError("the plan was not initialised")
         return 0
+
+    cdef View _stats(self, stats, bint writable):
+        if stats is None and self.n_stats > 0:
+            raise ValueError("the plan needs its moving statistics")
+        return optional_vector(stats, self.dtype, self.n_stats, writable)
 
     @property
     def nbytes(self):
@@ -81,26 +88,29 @@ cdef class Plan:
         self._check()
         return pynn_plan_sums(self.plan)
 
-    def predict(self, params, x, int64_t first, int64_t rows, out):
+    def predict(self, params, stats, x, int64_t first, int64_t rows, out):
         self._check()
         cdef pynn_array array
         cdef pynn_status status
         cdef View w = vector_of(params, self.dtype, self.n_params, False)
+        cdef View s = self._stats(stats, False)
         cdef View _source = rows_of(x, &array)
         cdef Py_ssize_t n_out = product(rows, self.out_size)
         cdef View result = vector_of(out, self.dtype, n_out, True)
+        cdef const void *statistics = pointer(s)
         with nogil:
-            status = pynn_predict(self.plan, w.buffer.buf, &array, first, rows,
-                                  result.buffer.buf)
+            status = pynn_predict(self.plan, w.buffer.buf, statistics, &array, first,
+                                  rows, result.buffer.buf)
         if status != PYNN_OK:
             fail(status)
 
-    def evaluate(self, params, x, y, weight, int64_t first, int64_t rows, sums,
+    def evaluate(self, params, stats, x, y, weight, int64_t first, int64_t rows, sums,
                  values=None):
         self._check()
         cdef pynn_array xs, ys
         cdef pynn_status status
         cdef View w = vector_of(params, self.dtype, self.n_params, False)
+        cdef View s = self._stats(stats, False)
         cdef View _source = rows_of(x, &xs), _target = rows_of(y, &ys)
         cdef View weights = optional_vector(weight, PYNN_F64, xs.shape[0], False)
         cdef View totals = vector_of(sums, PYNN_F64, pynn_plan_sums(self.plan), True)
@@ -108,18 +118,22 @@ cdef class Plan:
         cdef View terms = optional_vector(values, PYNN_F64, n_terms, True)
         cdef const double *by_row = <const double *>pointer(weights)
         cdef double *kept = <double *>pointer(terms)
+        cdef const void *statistics = pointer(s)
         with nogil:
-            status = pynn_evaluate(self.plan, w.buffer.buf, &xs, &ys, by_row, first,
-                                   rows, <double *>totals.buffer.buf, kept)
+            status = pynn_evaluate(self.plan, w.buffer.buf, statistics, &xs, &ys,
+                                   by_row, first, rows, <double *>totals.buffer.buf,
+                                   kept)
         if status != PYNN_OK:
             fail(status)
 
-    def forward(self, params, x, y, weight, uint64_t step, int64_t rows, out, sums):
+    def forward(self, params, stats, x, y, weight, uint64_t step, int64_t rows, out,
+                sums):
         self._check()
         cdef pynn_array xs, ys
         cdef const pynn_array *y_or_null = NULL
         cdef pynn_status status
         cdef View _target, w = vector_of(params, self.dtype, self.n_params, False)
+        cdef View s = self._stats(stats, True)
         cdef View _source = rows_of(x, &xs)
         if y is not None:
             _target = rows_of(y, &ys)
@@ -131,32 +145,35 @@ cdef class Plan:
         cdef const double *by_row = <const double *>pointer(weights)
         cdef void *to = pointer(result)
         cdef double *into = <double *>pointer(totals)
+        cdef void *statistics = pointer(s)
         with nogil:
-            status = pynn_forward(self.plan, w.buffer.buf, &xs, y_or_null, by_row, step,
-                                  rows, to, into)
+            status = pynn_forward(self.plan, w.buffer.buf, statistics, &xs, y_or_null,
+                                  by_row, step, rows, to, into)
         if status != PYNN_OK:
             fail(status)
 
-    def backward(self, params, dout, int64_t rows, grads, dx):
+    def backward(self, params, stats, dout, int64_t rows, grads, dx):
         self._check()
         cdef pynn_status status
         cdef View w = vector_of(params, self.dtype, self.n_params, False)
         cdef Py_ssize_t n_out = product(rows, self.out_size)
         cdef Py_ssize_t n_in = product(rows, self.in_size)
         cdef View upstream = optional_vector(dout, self.dtype, n_out, False)
+        cdef View s = self._stats(stats, False)
         cdef View g = vector_of(grads, self.dtype, self.n_params, True)
         cdef View down = optional_vector(dx, self.dtype, n_in, True)
         cdef const void *from_out = pointer(upstream)
         cdef void *to_in = pointer(down)
+        cdef const void *statistics = pointer(s)
         with nogil:
-            status = pynn_backward(self.plan, w.buffer.buf, from_out, rows,
+            status = pynn_backward(self.plan, w.buffer.buf, statistics, from_out, rows,
                                    g.buffer.buf, to_in)
         if status != PYNN_OK:
             fail(status)
 
     def train(self, x, y, weight, *, int64_t rows, int64_t batch, int64_t epochs,
               int64_t max_steps, double max_seconds, bint shuffle, uint64_t seed,
-              tuple optimizer, runs, rates, params, grads, slots, scalar,
+              tuple optimizer, runs, rates, params, stats, grads, slots, scalar,
               uint64_t iteration, order, uint64_t epoch, int64_t position, sums):
         self._check()
         cdef pynn_array xs, ys
@@ -172,6 +189,7 @@ cdef class Plan:
         cdef View run_view = read_runs(runs, self.n_params)
         cdef View rate_view = vector_of(rates, PYNN_F64, 1, False)
         cdef View w = vector_of(params, self.dtype, self.n_params, True)
+        cdef View s = self._stats(stats, True)
         cdef View g = optional_vector(grads, self.dtype, self.n_params, True)
         cdef View order_view = optional_vector(order, PYNN_I64, product(rows, 1), True)
         if epochs < 0 or epochs > 1 << 40:
@@ -184,7 +202,8 @@ cdef class Plan:
         fit.n_runs = run_view.buffer.len // <Py_ssize_t>sizeof(pynn_run)
         fit.rates = <const double *>rate_view.buffer.buf
         fit.n_rates = rate_view.buffer.len // 8
-        fit.params, fit.grads, fit.state = w.buffer.buf, pointer(g), &state
+        fit.params, fit.stats, fit.grads = w.buffer.buf, pointer(s), pointer(g)
+        fit.state = &state
         fit.order, fit.epoch = <int64_t *>pointer(order_view), epoch
         fit.position, fit.sums = position, <double *>totals.buffer.buf
         with nogil:
@@ -232,65 +251,4 @@ def update(int dtype, tuple spec, double rate, slots, scalar, uint64_t iteration
     return state.iteration
 
 
-def random(int distribution, double a, double b, uint64_t seed, uint64_t stream, out):
-    cdef View view = vector_of(out, PYNN_F64, 0, True)
-    cdef int64_t n = view.buffer.len // 8
-    cdef pynn_status status
-    with nogil:
-        status = pynn_random(distribution, a, b, seed, stream, n,
-                             <double *>view.buffer.buf)
-    if status != PYNN_OK:
-        fail(status)
-
-
-def philox(counter, key):
-    cdef uint32_t c[4]
-    cdef uint32_t k[2]
-    cdef uint32_t out[4]
-    c[0], c[1], c[2], c[3] = counter
-    k[0], k[1] = key
-    pynn_philox(c, k, out)
-    return out[0], out[1], out[2], out[3]
-
-
-def isa_names():
-    names = []
-    while pynn_isa_name(len(names)) != NULL:
-        names.append(pynn_isa_name(len(names)).decode())
-    return names
-
-
-def isa_supported(str name):
-    return bool(pynn_isa_supported(name.encode()))
-
-
-def isa_select(name):
-    cdef bytes text
-    cdef pynn_status status
-    if name is None:
-        status = pynn_isa_select(NULL)
-    else:
-        text = name.encode()
-        status = pynn_isa_select(text)
-    if status != PYNN_OK:
-        fail(status)
-
-
-def isa_selected():
-    return pynn_isa_selected().decode()
-
-
-def get_num_threads():
-    return pynn_get_num_threads()
-
-
-def set_num_threads(int n):
-    pynn_set_num_threads(n)
-
-
-def alloc_count():
-    return pynn_alloc_count()
-
-
-def alloc_fail_at(int64_t n):
-    pynn_alloc_fail_at(n)
+include "_process.pxi"

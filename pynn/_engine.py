@@ -94,6 +94,7 @@ def make_plan(
     output: int,
     target: int = -1,
     n_params: int = 0,
+    n_stats: int = 0,
     max_rows: int = 0,
 ) -> Plan:
     """Compile records; ``max_rows == 0`` makes an inference plan."""
@@ -104,6 +105,7 @@ def make_plan(
         output=output,
         target=target,
         n_params=n_params,
+        n_stats=n_stats,
         max_rows=max_rows,
     )
 
@@ -127,7 +129,7 @@ def apply_activation(kind: str, attr: Attr, x: Any) -> Array:
     output = lowering.activate(0, kind, attr) or lowering.copy(0)
     out = np.empty(np.shape(x), dtype)
     plan = make_plan(lowering.ops, lowering.slots, dtype=dtype, output=output)
-    plan.predict(_NO_PARAMS[dtype], array.reshape(rows, width), 0, rows, out)
+    plan.predict(_NO_PARAMS[dtype], None, array.reshape(rows, width), 0, rows, out)
     return out
 
 
@@ -144,7 +146,8 @@ def loss_values(
     plan = make_plan(
         (op,), (Slot(1, width), target), dtype="float64", output=0, target=1
     )
-    plan.evaluate(_NO_PARAMS["float64"], x, y, None, 0, rows, np.zeros(1), values)
+    sums = np.zeros(1)
+    plan.evaluate(_NO_PARAMS["float64"], None, x, y, None, 0, rows, sums, values)
     return values
 
 

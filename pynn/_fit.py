@@ -183,7 +183,7 @@ def evaluate_rows(
     for i, (a, b) in enumerate(slices(network, len(rows.x), batch if watched else 0)):
         if hooks is not None and watched:
             hooks.on_test_batch_begin(i)
-        plan.evaluate(network.store.vector, *rows, a, b - a, sums)
+        plan.evaluate(network.store.vector, network.stats, *rows, a, b - a, sums)
         if objective.python:
             part = rows.part(a, b)
             out = np.empty((b - a, *network.output_shape), network.element)

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
         @property
         def blocks(self) -> list[Block]: ...
         @property
+        def moving_blocks(self) -> list[Block]: ...
+        @property
         def trainable_weights(self) -> list[Variable]: ...
 
     class OptimizerLike(Protocol):
@@ -58,7 +60,7 @@ class Memory(NamedTuple):
 
 
 class Network:
-    """A stack of layers compiled: its parameter vector and its plans.
+    """A stack of layers compiled: its vectors and its plans.
 
     Parameters
     ----------
@@ -69,6 +71,13 @@ class Network:
     dtype : str
     memory : Memory, optional
         Of the network that this one continues.
+
+    Attributes
+    ----------
+    store : Store
+        Of the parameters.
+    stats : array or None
+        The moving statistics, if there are any.
     """
 
     def __init__(
@@ -102,6 +111,9 @@ class Network:
         """Forget plans and addresses: the parameter vector is another one."""
         self.store = merge(self.root.blocks, self.dtype)
         self.store.users.add(self)
+        moving = merge(self.root.moving_blocks, self.dtype)
+        moving.users.add(self)
+        self.stats = moving.vector if moving.blocks else None
         self._idle: list[Plan] = []
         self._flops: float | None = None
         self._plans: dict[object, Plan] = {}
@@ -138,7 +150,7 @@ class Network:
         """Fill `out` with the outputs of rows ``[first, first + rows)`` of `x`."""
         plan = self.take()
         try:
-            plan.predict(self.store.vector, x, first, rows, out)
+            plan.predict(self.store.vector, self.stats, x, first, rows, out)
         finally:
             self.give(plan)
 
@@ -151,9 +163,8 @@ class Network:
             self.sync()
             self._forwards += 1
             step = 1 << 63 | self._forwards  # apart from the steps of an optimizer
-            self.plan(None, len(x), self.runs()).forward(
-                self.store.vector, x, None, None, step, len(x), out, None
-            )
+            plan, params = self.plan(None, len(x), self.runs()), self.store.vector
+            plan.forward(params, self.stats, x, None, None, step, len(x), out, None)
         return out
 
     @property
@@ -211,6 +222,7 @@ class Network:
             output=output,
             target=target,
             n_params=len(self.store.vector),
+            n_stats=0 if self.stats is None else len(self.stats),
             max_rows=rows,
         )
 

@@ -142,6 +142,7 @@ class Op(NamedTuple):
     target: int = -1
     flags: int = 0
     params: int = -1
+    stats: int = -1
     seed: int = 0
     attr: tuple[float, ...] = ()
 

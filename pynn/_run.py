@@ -131,6 +131,7 @@ class Run:
             runs=self._runs,
             rates=rates,
             params=network.store.vector,
+            stats=network.stats,
             grads=network.grads() if separate else None,
             slots=optimizer.slots,
             scalar=optimizer.scalar,
@@ -158,6 +159,7 @@ class Run:
         network, start, step = self.network, self.position, self.optimizer.iterations
         params = aligned(len(network.store.vector), network.dtype)
         params[:] = network.store.vector
+        stats = None if network.stats is None else network.stats.copy()
 
         def outputs() -> tuple[Array, Array, Array | None]:
             here = slice(start, min(start + self.batch, self.count))
@@ -165,7 +167,7 @@ class Run:
             x = self.rows.x[index]
             out = np.empty((len(x), *network.output_shape), network.element)
             plan = network.plan(None, self.batch, self._runs)
-            plan.forward(params, x, None, None, step, len(x), out, None)
+            plan.forward(params, stats, x, None, None, step, len(x), out, None)
             weight = self.rows.weight
             return self.rows.y[index], out, None if weight is None else weight[index]
 

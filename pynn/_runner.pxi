@@ -29,17 +29,18 @@ cdef bint overlap(const pynn_array *a, const char *start, Py_ssize_t n) noexcept
 
 cdef class Runner:
     cdef Plan plan
-    cdef View weights, result
+    cdef View weights, statistics, result
     cdef object array, sample
     cdef Py_ssize_t shape[PYNN_MAX_DIMS]
     cdef int ndim, out_ndim
     cdef Py_ssize_t out_bytes  # of one row
     cdef double flops
 
-    def __init__(self, Plan plan not None, params, tuple shape, result):
+    def __init__(self, Plan plan not None, params, stats, tuple shape, result):
         plan._check()
         cdef int i
         self.weights = vector_of(params, plan.dtype, plan.n_params, False)
+        self.statistics = plan._stats(stats, False)
         self.result = vector_of(result, plan.dtype, 0, True)
         self.ndim, self.out_ndim = len(shape), self.result.buffer.ndim - 1
         if self.ndim >= PYNN_MAX_DIMS or self.out_ndim < 0:
@@ -75,13 +76,14 @@ cdef class Runner:
         cdef pynn_status status
         cdef pynn_plan *plan = self.plan.plan
         cdef const void *weights = self.weights.buffer.buf
+        cdef const void *stats = pointer(self.statistics)
         if rows > 0 and overlap(array, <const char *>to, rows * self.out_bytes):
             return None
         if self.flops * rows > LONG_CALL:
             with nogil:
-                status = pynn_predict(plan, weights, array, 0, rows, to)
+                status = pynn_predict(plan, weights, stats, array, 0, rows, to)
         else:
-            status = pynn_predict(plan, weights, array, 0, rows, to)
+            status = pynn_predict(plan, weights, stats, array, 0, rows, to)
         if status != PYNN_OK:
             fail(status)
         if out is not None:

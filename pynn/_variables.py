@@ -6,8 +6,9 @@ Design
 A layer asks for one `Block`: rows of equal width, padded to whole SIMD vectors with
 zeros. Its variables are runs of rows of that block. A `Store` owns the flat vector that
 holds the blocks of all layers of a network; `merge` moves blocks of several stores into
-one. Nobody but a store keeps an address: views are made when asked for, so layers may
-be shared between networks, copied and pickled.
+one. Parameters and moving statistics, which no optimizer moves, have one each. Nobody
+but a store keeps an address: views are made when asked for, so layers may be shared
+between networks, copied and pickled.
 """
 
 import math

@@ -147,7 +147,7 @@ class Sequential(Trainer):
     def _choose_dtype(self) -> None:
         """Take the one type that layers were given or already have."""
         members = [*([self._input] if self._input else []), *self._layers]
-        found = {m.dtype for m in members if m.dtype_given or m.blocks}
+        found = {m.dtype for m in members if m.dtype_given or m.weights}
         if len(found) > 1:
             raise ValueError(
                 f"{self.name!r}: all layers need one dtype, got {sorted(found)}"
@@ -193,6 +193,11 @@ class Sequential(Trainer):
     def blocks(self) -> list[Block]:
         """Parameter blocks of all layers."""
         return [block for layer in self._layers for block in layer.blocks]
+
+    @property
+    def moving_blocks(self) -> list[Block]:
+        """Blocks of moving statistics of all layers."""
+        return [block for layer in self._layers for block in layer.moving_blocks]
 
     @property
     def weights(self) -> list[Variable]:

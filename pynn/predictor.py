@@ -13,16 +13,18 @@ from pynn._engine import Caller, Runner, make_plan
 from pynn._lowering import SOFTMAX
 from pynn._network import Network
 from pynn._ops import ACTIVATIONS, PAD, Op, Slot
-from pynn._variables import Block, aligned, merge
+from pynn._variables import Array, Block, aligned, merge
 from pynn.data import numeric
 
 __all__ = ["Predictor"]
 
+_Moves = Sequence[tuple[int, int]]  # offsets of blocks, before and after
 _SELECTS = {"dense": ACTIVATIONS, "activation": ACTIVATIONS, "softmax": SOFTMAX}
 
 
 class Program(NamedTuple):
-    """A network as data; `params` of the ops as if its blocks lay one after another."""
+    """A network as data; `params` and `stats` of the ops as if its blocks lay one after
+    another."""
 
     ops: Sequence[Op]
     slots: Sequence[Slot]
@@ -69,9 +71,14 @@ class Predictor(Caller):
     """
 
     def __init__(
-        self, program: Program, blocks: Sequence[Block], max_batch: int
+        self,
+        program: Program,
+        blocks: Sequence[Block],
+        moving_blocks: Sequence[Block],
+        max_batch: int,
     ) -> None:
-        self._program, self._blocks = program, tuple(blocks)
+        self._program = program
+        self._blocks, self._moving_blocks = tuple(blocks), tuple(moving_blocks)
         self.input_shape, self.output_shape = program.input_shape, program.output_shape
         self.dtype, self.max_batch = program.dtype, max_batch
         self.moved()
@@ -80,17 +87,17 @@ class Predictor(Caller):
     @classmethod
     def of(cls, network: Network, max_batch: int) -> "Predictor":
         """Return a predictor of a network; models have a method for it."""
-        blocks = network.root.blocks
+        blocks, moving = network.root.blocks, network.root.moving_blocks
         lowering, output = network.lower(training=False)
         program = Program(
-            _relocated(lowering.ops, [b.offset for b in blocks], _starts(blocks)),
+            _relocated(lowering.ops, _packing(blocks), _packing(moving)),
             lowering.slots,
             output,
             network.dtype,
             network.input_shape,
             network.output_shape,
         )
-        return cls(program, blocks, max_batch)
+        return cls(program, blocks, moving, max_batch)
 
     def moved(self) -> None:
         """Forget all addresses: the weights lie elsewhere."""
@@ -99,19 +106,23 @@ class Predictor(Caller):
     def _prepare(self) -> None:
         """Make what the calling thread needs."""
         threads = self._threads  # if weights move meanwhile, what is made here goes too
-        program, blocks = self._program, self._blocks
-        store = merge(blocks, self.dtype)
+        program, blocks, moving = self._program, self._blocks, self._moving_blocks
+        store, stats = merge(blocks, self.dtype), merge(moving, self.dtype)
         store.users.add(self)
+        stats.users.add(self)
         plan = make_plan(
-            _relocated(program.ops, _starts(blocks), [b.offset for b in blocks]),
+            _relocated(program.ops, _unpacking(blocks), _unpacking(moving)),
             program.slots,
             dtype=self.dtype,
             output=program.output,
             n_params=len(store.vector),
+            n_stats=len(stats.vector),
         )
         shape = self.max_batch, *self.output_shape
         result = aligned(prod(shape), self.dtype).reshape(shape)
-        threads.runner = Runner(plan, store.vector, self.input_shape, result)
+        threads.runner = Runner(
+            plan, store.vector, stats.vector, self.input_shape, result
+        )
 
     def _slow(self, x: Any, out: Any) -> Any:
         """Do what one call of the core cannot, or say what is wrong."""
@@ -137,11 +148,14 @@ class Predictor(Caller):
         return answer
 
     def __reduce__(self) -> tuple[Any, ...]:
-        flat = [block.flat for block in self._blocks]
-        weights = np.concatenate([*flat, np.empty(0, self.dtype)])
+        vectors = self._vector(self._blocks), self._vector(self._moving_blocks)
         ops, slots, *rest = self._program
         data = list(map(_portable, ops)), list(map(tuple, slots))
-        return _restored, (*data, *rest, weights, self.max_batch)
+        return _restored, (*data, *rest, *vectors, self.max_batch)
+
+    def _vector(self, blocks: Sequence[Block]) -> Array:
+        """Return the elements of blocks, one block after another."""
+        return np.concatenate([*(b.flat for b in blocks), np.empty(0, self.dtype)])
 
     def __repr__(self) -> str:
         return (
@@ -155,16 +169,27 @@ def _starts(blocks: Iterable[Block]) -> list[int]:
     return list(accumulate((b.length for b in blocks), initial=0))[:-1]
 
 
-def _relocated(ops: Iterable[Op], old: Sequence[int], new: Sequence[int]) -> list[Op]:
-    """Return ops whose parameters moved with the blocks from offsets to offsets."""
+def _packing(blocks: Sequence[Block]) -> _Moves:
+    return list(zip([b.offset for b in blocks], _starts(blocks), strict=True))
 
-    def place(params: int) -> int:
-        if params < 0:
-            return params
-        start, now = max(p for p in zip(old, new, strict=True) if p[0] <= params)
-        return params - start + now
 
-    return [op._replace(params=place(op.params)) for op in ops]
+def _unpacking(blocks: Sequence[Block]) -> _Moves:
+    return [(new, old) for old, new in _packing(blocks)]
+
+
+def _relocated(ops: Iterable[Op], params: _Moves, stats: _Moves) -> list[Op]:
+    """Return ops whose parameters and statistics moved with their blocks."""
+
+    def place(offset: int, moves: _Moves) -> int:
+        if offset < 0:
+            return offset
+        start, now = max(move for move in moves if move[0] <= offset)
+        return offset - start + now
+
+    return [
+        op._replace(params=place(op.params, params), stats=place(op.stats, stats))
+        for op in ops
+    ]
 
 
 def _portable(op: Op) -> tuple[Any, ...]:
@@ -175,16 +200,22 @@ def _portable(op: Op) -> tuple[Any, ...]:
 
 def _restored(ops: Any, slots: Any, *rest: Any) -> Predictor:
     """Return what `__reduce__` took apart."""
-    *shape, weights, max_batch = rest
+    *shape, weights, stats, max_batch = rest
     records = [
         Op(kind, _SELECTS[kind].index(select) if kind in _SELECTS else select, *more)
         for kind, select, *more in ops
     ]
     program = Program(records, [Slot(*s) for s in slots], *shape)
-    # rows of one pad have no gaps: the vector as it was
-    block = Block(len(weights) // PAD, PAD, program.dtype, "a predictor")
-    block.flat[:] = weights
-    return Predictor(program, [block], max_batch)
+    return Predictor(
+        program, [_block_of(weights, program)], [_block_of(stats, program)], max_batch
+    )
+
+
+def _block_of(vector: Array, program: Program) -> Block:
+    """Return a block that holds a vector as it was: rows of one pad have no gaps."""
+    block = Block(len(vector) // PAD, PAD, program.dtype, "a predictor")
+    block.flat[:] = vector
+    return block
 
 
 def _spelled(first: str, rest: Sequence[int]) -> str:

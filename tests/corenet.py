@@ -70,7 +70,7 @@ class CoreNet:
         self.slots.append((1, width))
         attr = (*attr, *(0.0,) * (4 - len(attr)))
         self.ops.append(
-            (OPS[kind], select, source, source + 1, -1, flags, params, seed, attr)
+            (OPS[kind], select, source, source + 1, -1, flags, params, -1, seed, attr)
         )
 
     def _objective(self, loss, scores):
@@ -82,7 +82,7 @@ class CoreNet:
         ends += [("score", name, self.output, -1) for name in scores]
         for kind, name, at, to in ends:
             select = LOSSES.index(name)
-            ops.append((OPS[kind], select, at, to, self.target, 0, -1, 0, (0.0,) * 4))
+            ops.append((OPS[kind], select, at, to, self.target, 0, -1, -1, 0, ()))
         return ops
 
     def _dense(self, values, kernel, bias, frozen=False):
@@ -142,6 +142,7 @@ class CoreNet:
             runs=self.runs,
             rates=self.optimizer.rates(0, 1) if rates is None else rates,
             params=self.params,
+            stats=None,
             grads=np.zeros_like(self.params),
             slots=self.state,
             scalar=self.scalar,
@@ -159,7 +160,7 @@ class CoreNet:
         """Outputs of the given rows."""
         rows = len(x) - first if rows is None else rows
         out = np.full((rows, self.slots[self.output][1]), np.nan, self.real.type)
-        self.infer.predict(self.params, x, first, rows, out)
+        self.infer.predict(self.params, None, x, first, rows, out)
         return out
 
     def weights(self):

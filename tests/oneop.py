@@ -104,6 +104,7 @@ def make_plan(case, real, max_rows):
         1 if lossy else -1,
         BIAS if case.bias is not None else 0,
         0 if params else -1,
+        -1,
         case.seed,
         (*case.attr, *(0.0,) * (4 - len(case.attr))),
     )
@@ -129,6 +130,7 @@ def run(case, real) -> dict[str, Any]:
     sums = np.zeros(plan.n_sums)
     plan.forward(
         params,
+        None,
         x,
         case.target,
         case.weight,
@@ -143,7 +145,7 @@ def run(case, real) -> dict[str, Any]:
     grads = np.full(params.shape, np.nan, real.type)
     dx = np.full(case.x.shape, np.nan, real.type)
     upstream = None if lossy else case.dy.astype(real.type)
-    plan.backward(params, upstream, case.rows, grads, dx)
+    plan.backward(params, None, upstream, case.rows, grads, dx)
     result["dx"] = dx
     if params.size:
         result["grads"] = grads.reshape(-1, padded(case.out[1]))
@@ -154,7 +156,8 @@ def predict(case, real):
     """The output of an inference plan."""
     out = np.full((case.rows, *case.out), np.nan, real.type)
     x = case.x.astype(real.type)
-    make_plan(case, real, 0).predict(flat_params(case, real), x, 0, case.rows, out)
+    plan = make_plan(case, real, 0)
+    plan.predict(flat_params(case, real), None, x, 0, case.rows, out)
     return out
 
 
@@ -164,9 +167,10 @@ def evaluate(case, real):
     params, x = flat_params(case, real), case.x.astype(real.type)
     alone = np.zeros((case.rows, plan.n_sums))
     for row in range(case.rows):
-        plan.evaluate(params, x, case.target, case.weight, row, 1, alone[row])
+        plan.evaluate(params, None, x, case.target, case.weight, row, 1, alone[row])
     sums, values = np.zeros(plan.n_sums), np.zeros((plan.n_sums, case.rows))
-    plan.evaluate(params, x, case.target, case.weight, 0, case.rows, sums, values)
+    rows = case.rows
+    plan.evaluate(params, None, x, case.target, case.weight, 0, rows, sums, values)
     return alone[:, -1], values[-1]
 
 

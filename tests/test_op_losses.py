@@ -123,7 +123,7 @@ def test_probabilities_of_fused_losses(isa, dtype, n):
         if not name.endswith("logits"):
             continue
         width = 1 if name.startswith("sparse") else n
-        record = (OPS["loss"], LOSSES.index(name), 0, 1, 2, 0, -1, 0, (0.0,) * 4)
+        record = (OPS["loss"], LOSSES.index(name), 0, 1, 2, 0, -1, -1, 0, ())
         plan = _core.Plan(
             [record],
             [(1, n), (1, n), (1, width)],
@@ -136,7 +136,7 @@ def test_probabilities_of_fused_losses(isa, dtype, n):
         )
         out, y = np.empty((rows, n), real.type), np.zeros((rows, width))
         x, empty = logits.astype(real.type), np.zeros(0, real.type)
-        plan.forward(empty, x, y, None, 0, rows, out, np.zeros(1))
+        plan.forward(empty, None, x, y, None, 0, rows, out, np.zeros(1))
         expected = sigmoid(logits) if name.startswith("binary") else softmax(logits)
         # The rounding of x - max (up to 20) is the relative error of the exponential.
         np.testing.assert_allclose(out, expected, rtol=40 * real.u)

@@ -88,7 +88,7 @@ def test_batch_beyond_the_arena():
 def test_lengths_do_not_overflow():
     """Rows times columns wraps round to little; the core says no instead."""
     plan = _core.Plan(
-        [(OPS.index("copy"), 0, 0, 1, -1, 0, -1, 0, ())],
+        [(OPS.index("copy"), 0, 0, 1, -1, 0, -1, -1, 0, ())],
         [(1, 16), (1, 16)],
         dtype=0,
         output=1,
@@ -99,4 +99,4 @@ def test_lengths_do_not_overflow():
     x = np.zeros((1, 16), "f4")
     for rows in (1 << 60, -1):
         with pytest.raises(ValueError, match="no such array"):
-            plan.predict(np.zeros(0, "f4"), x, 0, rows, np.zeros(16, "f4"))
+            plan.predict(np.zeros(0, "f4"), None, x, 0, rows, np.zeros(16, "f4"))

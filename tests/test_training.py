@@ -128,9 +128,9 @@ def test_fused_update_is_the_flat_one(index, dtype):
         rows = slice(start, min(start + BATCH, ROWS))
         n = len(x[rows])
         other.plan.forward(
-            other.params, x[rows], y[rows], None, iteration, n, None, None
+            other.params, None, x[rows], y[rows], None, iteration, n, None, None
         )
-        other.plan.backward(other.params, None, n, grads, None)
+        other.plan.backward(other.params, None, None, n, grads, None)
         iteration = _core.update(
             other.real.number,
             other.spec,

@@ -48,7 +48,7 @@ def test_bits_for_any_number_of_threads(dtype):
         net, x, y = wide_net(REALS[dtype])
         net.train(x, y, epochs=2, shuffle=True, seed=1)
         sums = np.zeros(2)
-        net.judge.evaluate(net.params, x, y, None, 0, len(x), sums)
+        net.judge.evaluate(net.params, None, x, y, None, 0, len(x), sums)
         outputs = (net.sums, net.predict(x), sums)
         found.append([*vectors(net), *(v.tobytes() for v in outputs)])
     assert found[0] == found[1] == found[2] == found[3]

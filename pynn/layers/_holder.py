@@ -18,6 +18,7 @@ class Holder:
     def _hold(self, trainable: bool) -> None:
         self._trainable = bool(trainable)
         self._blocks: list[Block] = []
+        self._moving_blocks: list[Block] = []
         self._weights: list[Variable] = []
 
     @property
@@ -25,10 +26,11 @@ class Holder:
         """Whether the input shape is known and the weights exist."""
         raise NotImplementedError
 
-    def add_block(self, rows: int, width: int) -> Block:
-        """Take ``[rows, width]`` elements of the parameter vector."""
+    def add_block(self, rows: int, width: int, moving: bool = False) -> Block:
+        """Take ``[rows, width]`` elements of the parameter vector, or of that of the
+        moving statistics."""
         block = Block(rows, width, self.dtype, repr(self.name))
-        self._blocks.append(block)
+        (self._moving_blocks if moving else self._blocks).append(block)
         return block
 
     def place_weight(
@@ -36,6 +38,7 @@ class Holder:
     ) -> Variable:
         """Name some rows of a block and fill them from the initializer `start`."""
         variable = Variable(name, f"{self.name}/{name}", block, rows, shape)
+        variable.trainable = block not in self._moving_blocks
         variable.assign(np.asarray(start(shape, dtype=self.dtype)))
         self._weights.append(variable)
         return variable
@@ -44,6 +47,11 @@ class Holder:
     def blocks(self) -> list[Block]:
         """All parameter blocks, in the order of the records."""
         return list(self._blocks)
+
+    @property
+    def moving_blocks(self) -> list[Block]:
+        """All blocks of moving statistics: weights that no optimizer moves."""
+        return list(self._moving_blocks)
 
     @property
     def weights(self) -> list[Variable]:

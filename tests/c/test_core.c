@@ -81,13 +81,13 @@ static const struct pynn_slot slots[] = {{1, N_IN}, {1, 37}, {1, 37}, {1, 37},
 
 #define FUSED_LOSS PYNN_LOSS_SPARSE_CATEGORICAL_CROSSENTROPY_LOGITS
 static const struct pynn_op ops[] = {
-    {OP_DENSE, PYNN_ACT_LINEAR, 0, 1, -1, PYNN_FLAG_BIAS, 0, 0, {0}},
-    {OP_ACTIVATION, PYNN_ACT_GELU, 1, 2, -1, 0, -1, 0, {0}},
-    {OP_DROPOUT, 0, 2, 3, -1, 0, -1, 77, {0.25}},
-    {OP_DENSE, PYNN_ACT_TANH, 3, 4, -1, 0, SECOND, 0, {0}},
-    {OP_DENSE, PYNN_ACT_LINEAR, 4, 5, -1, PYNN_FLAG_BIAS, THIRD, 0, {0}},
-    {OP_LOSS, FUSED_LOSS, 5, 6, 7, 0, -1, 0, {0}},
-    {OP_SCORE, PYNN_LOSS_SPARSE_CATEGORICAL_ACCURACY, 6, -1, 7, 0, -1, 0, {0}},
+    {OP_DENSE, PYNN_ACT_LINEAR, 0, 1, -1, PYNN_FLAG_BIAS, 0, -1, 0, {0}},
+    {OP_ACTIVATION, PYNN_ACT_GELU, 1, 2, -1, 0, -1, -1, 0, {0}},
+    {OP_DROPOUT, 0, 2, 3, -1, 0, -1, -1, 77, {0.25}},
+    {OP_DENSE, PYNN_ACT_TANH, 3, 4, -1, 0, SECOND, -1, 0, {0}},
+    {OP_DENSE, PYNN_ACT_LINEAR, 4, 5, -1, PYNN_FLAG_BIAS, THIRD, -1, 0, {0}},
+    {OP_LOSS, FUSED_LOSS, 5, 6, 7, 0, -1, -1, 0, {0}},
+    {OP_SCORE, PYNN_LOSS_SPARSE_CATEGORICAL_ACCURACY, 6, -1, 7, 0, -1, -1, 0, {0}},
 };
 
 enum { N_SLOTS = sizeof slots / sizeof slots[0], N_OPS = sizeof ops / sizeof ops[0] };
@@ -110,7 +110,7 @@ static pynn_status inference(int32_t dtype, pynn_plan **plan)
     struct pynn_plan_spec spec = network(dtype);
     struct pynn_op copy[N_OPS];
     memcpy(copy, ops, sizeof ops);
-    copy[5] = (struct pynn_op){OP_SOFTMAX, 0, 5, 6, -1, 0, -1, 0, {0}};
+    copy[5] = (struct pynn_op){OP_SOFTMAX, 0, 5, 6, -1, 0, -1, -1, 0, {0}};
     spec.ops = copy;
     spec.n_ops = 6;
     spec.target = -1;
@@ -237,10 +237,10 @@ static pynn_status live(struct run *run, const struct pynn_optimizer_spec *optim
     if (status == PYNN_OK)
         status = train(trainer, run, &x, &y, optimizer);
     if (status == PYNN_OK)
-        status = pynn_evaluate(judge, run->params, &x, &y, NULL, 0, ROWS,
+        status = pynn_evaluate(judge, run->params, NULL, &x, &y, NULL, 0, ROWS,
                                run->sums + (2 * EPOCHS), NULL);
     if (status == PYNN_OK)
-        status = pynn_predict(oracle, run->params, &x, 0, ROWS, run->out);
+        status = pynn_predict(oracle, run->params, NULL, &x, 0, ROWS, run->out);
     pynn_plan_destroy(trainer);
     pynn_plan_destroy(judge);
     pynn_plan_destroy(oracle);
