@@ -29,7 +29,7 @@ from pynn._ops import (
     Op,
     Slot,
 )
-from pynn._variables import Array, aligned
+from pynn._variables import Array, aligned, is_filled_later
 
 _MASK64 = 0xFFFF_FFFF_FFFF_FFFF
 
@@ -55,7 +55,12 @@ def set_seed(seed: int) -> None:
 
 
 def next_seed() -> int:
-    """Draw a 64-bit seed from the process-wide sequence."""
+    """Draw a 64-bit seed from the process-wide sequence.
+
+    Weights that are filled later need none: the sequence stays where it is.
+    """
+    if is_filled_later():
+        return int.from_bytes(os.urandom(8), "little")
     i, key = next(_seeds.counter), _seeds.key
     low, high, _, _ = _core.philox(
         (i & 0xFFFF_FFFF, i >> 32, 0, 0x5EED), (key & 0xFFFF_FFFF, key >> 32)

@@ -98,8 +98,9 @@ def described(cls: type, config: Mapping[str, Any]) -> dict[str, Any]:
     """Return Keras's form of a configuration; "module" tells families apart only."""
     ours = cls.__module__.split(".")
     builtin = ours[0] == __name__.split(".")[0]
+    parts = 3 if ours[2:3] == ["schedules"] else 2
     return {
-        "module": ".".join(ours[:2]) if builtin else cls.__module__,
+        "module": ".".join(ours[:parts]) if builtin else cls.__module__,
         "class_name": cls.__name__,
         "config": dict(config),
         "registered_name": None if builtin else get_registered_name(cls),

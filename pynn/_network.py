@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A stack of layers compiled: its parameter vector, its plans, its random sequences."""
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary, ref
 
 import numpy as np
@@ -52,11 +52,22 @@ class Goal(NamedTuple):
 
 
 class Memory(NamedTuple):
-    """Where the random sequences of a network stand."""
+    """Where the random sequences of a network stand, and since which `set_seed`."""
 
     seed: int
     epoch: int
     forwards: int
+    era: object
+
+    @classmethod
+    def of(cls, seed: int, epoch: int, forwards: int) -> "Memory":
+        """Return what holds from now until the next `set_seed`."""
+        return cls(seed, epoch, forwards, seed_era())
+
+    def __reduce__(self) -> tuple[Any, tuple[int, ...]]:
+        if self.era is not seed_era():
+            return type(None), ()
+        return Memory.of, self[:3]
 
 
 class Network:
@@ -90,15 +101,21 @@ class Network:
     ) -> None:
         self.root, self.dtype, self.element = root, dtype, np.dtype(dtype)
         self._me = ref(self)
-        self.reseed()
-        if memory is not None:
-            self.seed, self.epoch, self._forwards = memory
+        if memory is None or memory.era is not seed_era():
+            self.reseed()
+        else:
+            self.seed, self.epoch, self._forwards, self._era = memory
         self.rebuild(input_shape, output_shape)
 
     @property
     def memory(self) -> Memory:
         """What a copy needs in order to go on like this network."""
-        return Memory(self.seed, self.epoch, self._forwards)
+        return Memory(self.seed, self.epoch, self._forwards, self._era)
+
+    def resume(self, memory: Memory) -> None:
+        """Go on like the network that `memory` is of."""
+        self.seed, self.epoch, self._forwards, self._era = memory
+        self._plans.clear()
 
     def rebuild(
         self, input_shape: tuple[int, ...], output_shape: tuple[int, ...]

@@ -13,7 +13,9 @@ between networks, copied and pickled.
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from threading import Lock
 from typing import Any
 from weakref import WeakSet
@@ -47,6 +49,36 @@ def check_memory(nbytes: int, what: str) -> None:
             f"{what} takes {nbytes / 2**30:,.1f} GiB,"
             f" this machine has {have / 2**30:,.1f} GiB"
         )
+
+
+_allowance: ContextVar[list[int] | None] = ContextVar("allowance", default=None)
+
+
+@contextmanager
+def filled_later(nbytes: int) -> Iterator[None]:
+    """Let weights made inside start at zero, and all of them take `nbytes` at most.
+
+    For models whose weights come from a file: what its text claims cannot take more
+    memory than the file is large, padding apart.
+    """
+    token = _allowance.set([nbytes])
+    try:
+        yield
+    finally:
+        _allowance.reset(token)
+
+
+def is_filled_later() -> bool:
+    """Whether initializers need not run."""
+    return _allowance.get() is not None
+
+
+def _take_allowance(nbytes: int, owner: str) -> None:
+    left = _allowance.get()
+    if left is not None:
+        left[0] -= nbytes
+        if left[0] < 0:
+            raise ValueError(f"the weights of {owner} take more than the file has")
 
 
 class Store:
@@ -95,7 +127,9 @@ class Block:
 
     def __init__(self, rows: int, width: int, dtype: str, owner: str) -> None:
         self.rows, self.width, self.stride = rows, width, stride(width)
-        nbytes = self.length * np.dtype(dtype).itemsize
+        itemsize = np.dtype(dtype).itemsize
+        _take_allowance(rows * width * itemsize, owner)
+        nbytes = self.length * itemsize
         check_memory(_BUILDING * nbytes, f"building the weights of {owner}")
         self.offset = 0
         self.store = Store(dtype)
@@ -115,7 +149,12 @@ class Block:
     @property
     def matrix(self) -> Array:
         """View of shape (rows, width), without the padding."""
-        return self.flat.reshape(self.rows, self.stride)[:, : self.width]
+        return self.view(self.store.vector)
+
+    def view(self, vector: Array) -> Array:
+        """Return the block's part of a vector laid out as its store's, as `matrix`."""
+        flat = vector[self.offset : self.offset + self.length]
+        return flat.reshape(self.rows, self.stride)[:, : self.width]
 
 
 class Variable:
@@ -137,7 +176,16 @@ class Variable:
     @property
     def value(self) -> Array:
         """The weight itself, as a view."""
-        return self._block.matrix[self._rows].reshape(self.shape)
+        return self.view(self.store.vector)
+
+    def view(self, vector: Array) -> Array:
+        """Return its part of a vector laid out as its store's, such as a slot."""
+        return self._block.view(vector)[self._rows].reshape(self.shape)
+
+    @property
+    def store(self) -> Store:
+        """The vector that it lies in."""
+        return self._block.store
 
     @property
     def dtype(self) -> str:

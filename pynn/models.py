@@ -7,6 +7,9 @@ from typing import Any, Self
 from pynn import layers
 from pynn._lowering import Lowering
 from pynn._network import Network
+from pynn._registry import CustomObjectScope
+from pynn._storage import Location
+from pynn._storage.configs import translated
 from pynn._summary import summary_text
 from pynn._variables import Block, Variable
 from pynn.data import as_rows
@@ -14,7 +17,13 @@ from pynn.layers.base import Layer, Shape
 from pynn.layers.input import InputLayer
 from pynn.training import Trainer
 
-__all__ = ["Sequential", "clone_model"]
+__all__ = [
+    "Sequential",
+    "clone_model",
+    "load_model",
+    "model_from_json",
+    "save_model",
+]
 
 
 class Sequential(Trainer):
@@ -132,6 +141,7 @@ class Sequential(Trainer):
             )
         entry = InputLayer(batch_shape=input_shape)
         self._build_layers(entry.shape)
+        entry.dtype = self.dtype
         self._input, self._input_shape = entry, entry.shape
         self._stale = True
 
@@ -222,20 +232,6 @@ class Sequential(Trainer):
         for layer in self._layers:
             layer.trainable = value
 
-    # ---- files
-
-    def save_weights(self, filepath: Any, overwrite: bool = True) -> None:
-        """Write all weights to a file; see `pynn.saving.save_weights`."""
-        from pynn import saving
-
-        saving.save_weights(self, filepath, overwrite)
-
-    def load_weights(self, filepath: Any) -> None:
-        """Overwrite all weights from a file; see `pynn.saving.load_weights`."""
-        from pynn import saving
-
-        saving.load_weights(self, filepath)
-
     # ---- description
 
     def summary(
@@ -290,6 +286,112 @@ class Sequential(Trainer):
 layers.include(Sequential)
 
 
-def clone_model(model: Sequential) -> Sequential:
-    """Return a model of the same layers with fresh weights, not compiled."""
-    return type(model).from_config(model.get_config())
+def clone_model(
+    model: Sequential,
+    input_tensors: None = None,
+    clone_function: Callable[[Layer], Layer] | None = None,
+    call_function: None = None,
+    recursive: bool = False,
+    **common: Any,
+) -> Sequential:
+    """Return a model of the same layers with fresh weights, not compiled.
+
+    Parameters
+    ----------
+    model : Sequential
+    input_tensors, call_function
+        Known from Keras; only None is supported.
+    clone_function : callable, optional
+        From a layer to the one that takes its place; by default one of the same
+        configuration. It is not called for the input.
+    recursive : bool
+        Whether `clone_function` is called for the layers of nested models instead of
+        the models themselves.
+
+    Raises
+    ------
+    ValueError
+        If `model` is none, or `clone_function` returns no layer.
+    """
+    if common or input_tensors is not None or call_function is not None:
+        raise ValueError(
+            "clone_model: only model, clone_function and recursive are supported, got"
+            f" {', '.join(common) or 'input_tensors or call_function'}"
+        )
+    if not isinstance(model, Sequential):
+        raise ValueError(f"clone_model: expected a Sequential, got {model!r}")
+    if clone_function is None:
+        return type(model).from_config(model.get_config())
+    members: list[Layer] = [*([model._input] if model._input else [])]
+    members = [layers.deserialize(layers.serialize(entry)) for entry in members]
+    for layer in model.layers:
+        if recursive and isinstance(layer, Sequential):
+            made: Layer = clone_model(layer, None, clone_function, recursive=True)
+        else:
+            made = clone_function(layer)
+        if not isinstance(made, Layer):
+            raise ValueError(f"clone_function: expected a layer, got {made!r}")
+        members.append(made)
+    return type(model)(members, trainable=model.trainable, name=model.name)
+
+
+def model_from_json(
+    json_string: str, custom_objects: Mapping[str, Any] | None = None
+) -> Any:
+    """Make a model, with fresh weights, from what `to_json` returned.
+
+    Keras's own text is read, too, if it has only layers that are known here.
+
+    Raises
+    ------
+    ValueError
+        If it is no JSON, or of no model, or of classes that are not known here.
+    """
+    import json
+
+    try:
+        config = translated(json.loads(json_string))
+    except (ValueError, TypeError, RecursionError) as error:
+        raise ValueError(f"model_from_json: {error}") from error
+    with CustomObjectScope(custom_objects):
+        try:
+            model = _from_plain(config)
+        except (TypeError, KeyError, AttributeError) as error:
+            raise ValueError(f"model_from_json: {error!r}") from error
+        if config.get("compile_config") is not None:
+            model.compile_from_config(config["compile_config"])
+    return model
+
+
+def _from_plain(config: Any) -> Any:
+    if not isinstance(config, Mapping):
+        raise ValueError(f"expected the configuration of a model, got {config!r}")
+    model = layers.deserialize(config)
+    if not isinstance(model, Trainer):
+        raise ValueError(f"expected a model, got {model!r}")
+    return model
+
+
+def load_model(
+    filepath: Location,
+    custom_objects: Mapping[str, Any] | None = None,
+    compile: bool = True,
+    safe_mode: bool = True,
+) -> Any:
+    """Read a model from a file of pynn's or Keras's; see `pynn.saving.load_model`."""
+    from pynn._storage import foreign
+
+    del safe_mode  # nothing that is in a file is ever run
+    return foreign.load_model(filepath, custom_objects, compile, _from_plain)
+
+
+def save_model(
+    model: Trainer,
+    filepath: Location,
+    overwrite: bool = True,
+    zipped: bool | None = None,
+    *,
+    include_optimizer: bool = True,
+) -> None:
+    """Write a model to a file; see `pynn.saving.save_model`."""
+    model.save(filepath, overwrite, zipped, include_optimizer=include_optimizer)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pynn._checks import flag, integer
-from pynn._compilable import Compilable
+from pynn._filed import Filed
 from pynn._fit import DivergenceWarning, Fit, evaluate_rows, predict_rows
 from pynn._run import Run
 from pynn._variables import Array
@@ -19,7 +19,7 @@ from pynn.predictor import Predictor
 __all__ = ["DivergenceWarning", "Trainer"]
 
 
-class Trainer(Compilable):
+class Trainer(Filed):
     """Training, evaluation and prediction of a layer that is a model."""
 
     def fit(

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from pynn._variables import Array, Block, Variable
+from pynn._variables import Array, Block, Variable, is_filled_later
 
 
 class Holder:
@@ -39,7 +39,8 @@ class Holder:
         """Name some rows of a block and fill them from the initializer `start`."""
         variable = Variable(name, f"{self.name}/{name}", block, rows, shape)
         variable.trainable = block not in self._moving_blocks
-        variable.assign(np.asarray(start(shape, dtype=self.dtype)))
+        if not is_filled_later():
+            variable.assign(np.asarray(start(shape, dtype=self.dtype)))
         self._weights.append(variable)
         return variable
 
