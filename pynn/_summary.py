@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The table that `Sequential.summary` prints."""
+"""The tables that `Sequential.summary` prints, as Keras does, and notebooks show."""
 
+import re
+import shutil
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from html import escape
+from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -10,48 +14,113 @@ if TYPE_CHECKING:
     from pynn.layers.base import Layer
     from pynn.models import Sequential
 
-_LEAST = (29, 24, 14, 11)  # widths of the columns
+_POSITIONS = (0.45, 0.80, 1.0)  # where columns end, as shares of the line
+_LENGTH, _FOR_TRAINABLE = 88, 12
+_ALIGN = "<<>^"
+
+
+class Row(NamedTuple):
+    """What the table says about one layer."""
+
+    name: str
+    kind: str
+    depth: int
+    shape: str
+    params: str
+    trainable: str
 
 
 def summary_text(
-    model: "Sequential", line_length: int | None, show_trainable: bool
+    model: "Sequential",
+    line_length: int | None,
+    positions: Sequence[float] | None,
+    expand_nested: bool,
+    show_trainable: bool,
+    layer_range: Sequence[str] | None,
 ) -> str:
-    """Return the table and the totals."""
+    """Return the table and the totals; they end with a line break."""
     header = ["Layer (type)", "Output Shape", "Param #"]
     header += ["Trainable"] * show_trainable
-    rows = [_row(layer, show_trainable) for layer in model.layers]
-    widths = [
-        max(len(row[i]) for row in [header, *rows]) + 2 for i in range(len(header))
-    ]
-    widths = [max(w, _LEAST[i]) for i, w in enumerate(widths)]
-    if line_length is not None:
-        spare = line_length - sum(widths) - 3 * (len(widths) - 1)
-        widths[0] += max(spare, 0)
-    thin, thick = (c * (sum(widths) + 3 * (len(widths) - 1)) for c in "─━")
-    lines = [f'Model: "{model.name}"', thick, _line(header, widths), thick]
-    for row in rows:
-        lines += [_line(row, widths), thin]
-    return "\n".join([*lines[: -1 if rows else None], thick, *_totals(model)])
+    layers = model.layers
+    if layer_range is not None:
+        layers = layers[slice(*_range(model, layer_range))]
+    table = [_cells(row)[: len(header)] for row in _rows(layers, expand_nested)]
+    widths = _widths(line_length, positions, show_trainable)
+    lines = [f'Model: "{model.name}"', _rule("┏┳┓", "━", widths)]
+    lines += [*_wrapped(header, widths, "┃"), _rule("┡╇┩", "━", widths)]
+    for i, cells in enumerate(table):
+        lines += [_rule("├┼┤", "─", widths)] * (i > 0) + _wrapped(cells, widths, "│")
+    lines.append(_rule("└┴┘", "─", widths))
+    lines += [f" {name} params: {n:,} ({size})" for name, n, size in _totals(model)]
+    return "\n".join(lines) + "\n"
 
 
-def _row(layer: "Layer", show_trainable: bool) -> list[str]:
-    title = f"{layer.name} ({type(layer).__name__})"
+def summary_html(model: "Sequential") -> str:
+    """Return the same as a table for notebooks; names are escaped."""
+    rows = []
+    for row in _rows(model.layers, True):
+        indent = "&nbsp;" * 4 * row.depth + "└ " * (row.depth > 0)
+        frozen = " (frozen)" if row.trainable == "N" else ""
+        title = f"{indent}{escape(row.name)} <i>{escape(row.kind)}</i>{frozen}"
+        rows.append(
+            f"<tr><td style='text-align:left'>{title}</td><td>{escape(row.shape)}</td>"
+            f"<td style='text-align:right'>{escape(row.params)}</td></tr>"
+        )
+    totals = "<br>".join(f"{k} params: {n:,} ({size})" for k, n, size in _totals(model))
+    return (
+        f"<div><b>{escape(model.name)}</b> ({escape(type(model).__name__)})<table>"
+        "<thead><tr><th>Layer</th><th>Output shape</th><th>Params</th></tr></thead>"
+        f"<tbody>{''.join(rows)}</tbody></table><small>{totals}</small></div>"
+    )
+
+
+# ---- what it says
+
+
+def _rows(layers: Sequence["Layer"], nested: bool) -> list[Row]:
+    return [row for layer in layers for row in _described(layer, 0, nested)]
+
+
+def _described(layer: "Layer", depth: int, nested: bool) -> list[Row]:
+    shape, count = "?", "0 (unbuilt)"
     if layer.built:
         shape, count = str(layer.output_shape), f"{layer.count_params():,}"
-    else:
-        shape, count = "?", "0 (unbuilt)"
-    return [title, shape, count, *(["Y" if layer.trainable else "N"] * show_trainable)]
+    trainable = ("Y" if layer.trainable else "N") if layer.weights else "-"
+    rows = [Row(layer.name, type(layer).__name__, depth, shape, count, trainable)]
+    if nested:
+        for inner in getattr(layer, "layers", ()):
+            rows += _described(inner, depth + 1, True)
+    return rows
 
 
-def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
-    fitted = [
-        f"{cell:>{w}}" if i == 2 else f"{cell:<{w}}"
-        for i, (cell, w) in enumerate(zip(cells, widths, strict=True))
+def _cells(row: Row) -> list[str]:
+    prefix = "   " * row.depth + "└ " * (row.depth > 0)
+    return [f"{prefix}{row.name} ({row.kind})", row.shape, row.params, row.trainable]
+
+
+def _range(model: "Sequential", layer_range: Sequence[str]) -> tuple[int, int]:
+    """Return the slice from the first match of one name to the last of the other."""
+    ends = list(layer_range)
+    if len(ends) != 2 or not all(isinstance(end, str) for end in ends):
+        raise ValueError(
+            f"summary: layer_range: expected two names or patterns, got {layer_range!r}"
+        )
+    found = [
+        [i for i, layer in enumerate(model.layers) if re.match(end, layer.name)]
+        for end in ends
     ]
-    return "   ".join(fitted).rstrip()
+    if not found[0] or not found[1]:
+        known = ", ".join(layer.name for layer in model.layers)
+        raise ValueError(
+            f"summary: layer_range: {layer_range!r} does not match; layers: {known}"
+        )
+    first, last = min(found[0]), max(found[1])
+    if first > last:
+        first, last = min(found[1]), max(found[0])
+    return first, last + 1
 
 
-def _totals(model: "Sequential") -> list[str]:
+def _totals(model: "Sequential") -> list[tuple[str, int, str]]:
     each = np.dtype(model.dtype).itemsize
     trained = sum(w.size for w in model.trainable_weights)
     frozen = sum(w.size for w in model.non_trainable_weights)
@@ -59,7 +128,7 @@ def _totals(model: "Sequential") -> list[str]:
     if model.optimizer is not None and model.optimizer.iterations:
         counts["Optimizer"] = len(model.optimizer.slots) * trained + 2
     counts = {"Total": sum(counts.values())} | counts
-    return [f" {name} params: {n:,} ({_size(n * each)})" for name, n in counts.items()]
+    return [(name, n, _size(n * each)) for name, n in counts.items()]
 
 
 def _size(nbytes: float) -> str:
@@ -68,3 +137,61 @@ def _size(nbytes: float) -> str:
             break
         nbytes /= 1024
     return f"{nbytes:.2f} {unit}"
+
+
+# ---- how it looks
+
+
+def _widths(
+    line_length: int | None, positions: Sequence[float] | None, show_trainable: bool
+) -> list[int]:
+    """Return the widths of the columns' texts, as Keras and rich work them out."""
+    ends = list(positions or _POSITIONS)
+    length = _LENGTH
+    if show_trainable:
+        ends, length = [0.9 * end for end in ends] + [1.0], length + _FOR_TRAINABLE
+    length = line_length or min(length, shutil.get_terminal_size().columns - 4)
+    edges = [0, *(int(end * length) for end in ends)]
+    wanted = [b - a for a, b in pairwise(edges)]
+    columns = 4 if show_trainable else 3
+    if len(wanted) != columns or min(wanted) < 4:
+        raise ValueError(
+            f"summary: expected {columns} columns of 4 characters or more, got widths"
+            f" {wanted} from line_length={length} and positions={positions}"
+        )
+    excess = sum(wanted) + 3 * columns + 1 - length
+    for i in range(columns):  # the frame takes its place from all columns alike
+        part = round(excess / (columns - i))
+        wanted[i] -= part
+        excess -= part
+    return [max(width, 1) for width in wanted]
+
+
+def _rule(corners: str, line: str, widths: Sequence[int]) -> str:
+    inside = corners[1].join(line * (width + 2) for width in widths)
+    return f"{corners[0]}{inside}{corners[2]}"
+
+
+def _wrapped(cells: Sequence[str], widths: Sequence[int], bar: str) -> list[str]:
+    """Return the lines of one row; words that are too long end in three dots."""
+    columns = [_lines(cell, w) for cell, w in zip(cells, widths, strict=True)]
+    found = []
+    for i in range(max(map(len, columns))):
+        texts = [column[i] if i < len(column) else "" for column in columns]
+        padded = [f"{text:{_ALIGN[j]}{widths[j]}}" for j, text in enumerate(texts)]
+        found.append(f"{bar} " + f" {bar} ".join(padded) + f" {bar}")
+    return found
+
+
+def _lines(text: str, width: int) -> list[str]:
+    lines: list[str] = []
+    room = 0
+    for word in re.findall(r"\s*\S+\s*", text):
+        if lines and len(word.rstrip()) <= room:
+            lines[-1] += word
+        else:
+            lines.append(word)
+            room = width
+        room -= len(word)
+    short = [line.rstrip() for line in lines]
+    return [s if len(s) <= width else s[: width - 1] + "…" for s in short]

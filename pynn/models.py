@@ -10,7 +10,6 @@ from pynn._network import Network
 from pynn._registry import CustomObjectScope
 from pynn._storage import Location
 from pynn._storage.configs import translated
-from pynn._summary import summary_text
 from pynn._variables import Block, Variable
 from pynn.data import as_rows
 from pynn.layers.base import Layer, Shape
@@ -248,16 +247,38 @@ class Sequential(Trainer):
         Parameters
         ----------
         line_length : int, optional
-            Width of the table.
-        positions, expand_nested, layer_range
-            Accepted for Keras's sake.
+            Width of the table; at most 88, and what the terminal has, unless given.
+        positions : sequence of float, optional
+            Where the columns end, as shares of the line: (0.45, 0.8, 1) by default.
         print_fn : callable, optional
-            Called once with the text; `print` unless given.
+            Called once with the text, which ends with a line break.
+        expand_nested : bool
+            Whether to show the layers of models that are layers.
         show_trainable : bool
             Adds a column.
+        layer_range : pair of str, optional
+            Names, or regular expressions, of the first and last layer to show.
+
+        Raises
+        ------
+        ValueError
+            If the columns get too narrow, or `layer_range` matches nothing.
         """
-        text = summary_text(self, line_length, show_trainable)
-        (print_fn or print)(text)
+        from pynn._summary import summary_text  # what it loads is slow
+
+        text = summary_text(
+            self, line_length, positions, expand_nested, show_trainable, layer_range
+        )
+        if print_fn is None:
+            print(text, end="")
+        else:
+            print_fn(text)
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows."""
+        from pynn._summary import summary_html
+
+        return summary_html(self)
 
     def get_config(self) -> dict[str, Any]:
         """Return the layers as plain data, without weights."""

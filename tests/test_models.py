@@ -251,7 +251,17 @@ def test_summary(capsys):
     text = capsys.readouterr().out
     lines = text.splitlines()
     assert lines[0] == 'Model: "sequential"'
-    assert lines[4].split() == ["dense", "(Dense)", "(None,", "64)", "320"]
+    assert lines[4].split() == [
+        "│",
+        "dense",
+        "(Dense)",
+        "│",
+        "(None,",
+        "64)",
+        "│",
+        "320",
+        "│",
+    ]
     assert lines[-3:] == [
         " Total params: 515 (2.01 KB)",
         " Trainable params: 195 (780.00 B)",
@@ -265,7 +275,7 @@ def test_summary(capsys):
     assert " Optimizer params: 392 (1.53 KB)" in kept[0]
     assert " Total params: 907" in kept[0]
     assert len(kept[0].splitlines()[1]) == 120
-    assert kept[0].splitlines()[4].split()[-1] == "N"
+    assert kept[0].splitlines()[4].split()[-2] == "N"
     assert not capsys.readouterr().out
 
 
