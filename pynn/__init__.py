@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         metrics,
         models,
         optimizers,
+        plotting,
         saving,
         utils,
     )
@@ -52,6 +53,7 @@ __all__ = [
     "metrics",
     "models",
     "optimizers",
+    "plotting",
     "saving",
     "set_num_threads",
     "show_config",

@@ -13,7 +13,13 @@ from pynn.backend import clear_session
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-__all__ = ["clear_session", "normalize", "set_random_seed", "to_categorical"]
+__all__ = [
+    "clear_session",
+    "normalize",
+    "plot_model",
+    "set_random_seed",
+    "to_categorical",
+]
 
 _MAX_SEED = 2**32 - 1  # what NumPy takes
 
@@ -96,3 +102,53 @@ def normalize(x: Any, axis: int = -1, order: int = 2) -> Array:
     size = np.linalg.norm(array, order, axis, keepdims=True)
     found: Array = array / np.where(size == 0, 1, size)
     return found
+
+
+def plot_model(
+    model: Any,
+    to_file: Any = "model.png",
+    show_shapes: bool = False,
+    show_dtype: bool = False,
+    show_layer_names: bool = False,
+    rankdir: str = "TB",
+    expand_nested: bool = False,
+    dpi: int | None = 200,
+    show_layer_activations: bool = False,
+    show_trainable: bool = False,
+    splines: str = "ortho",
+) -> Any:
+    """Draw a model's layers as boxes into a file; see `pynn.plotting.model`.
+
+    Parameters
+    ----------
+    model : Sequential
+    to_file : path, optional
+        Its ending says the format; None writes nothing.
+    show_shapes, show_dtype, show_layer_names, rankdir, expand_nested, \
+show_layer_activations, show_trainable
+        As in `pynn.plotting.model`.
+    dpi : int, optional
+        Dots per inch.
+    splines : str
+        Accepted for Keras's sake: arrows are straight.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    from pynn import plotting
+
+    del splines
+    figure = plotting.model(
+        model,
+        show_shapes=show_shapes,
+        show_dtype=show_dtype,
+        show_layer_names=show_layer_names,
+        rankdir=rankdir,
+        expand_nested=expand_nested,
+        show_layer_activations=show_layer_activations,
+        show_trainable=show_trainable,
+    )
+    if to_file is not None:
+        figure.savefig(to_file, dpi=dpi or "figure")
+    return figure
