@@ -2,11 +2,9 @@
 """The tables that `Sequential.summary` prints, as Keras does, and notebooks show."""
 
 import re
-import shutil
-from collections.abc import Sequence
-from html import escape
+from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 
@@ -17,6 +15,58 @@ if TYPE_CHECKING:
 _POSITIONS = (0.45, 0.80, 1.0)  # where columns end, as shares of the line
 _LENGTH, _FOR_TRAINABLE = 88, 12
 _ALIGN = "<<>^"
+
+
+class Summarized:
+    """A model that describes itself."""
+
+    def summary(
+        self,
+        line_length: int | None = None,
+        positions: Sequence[float] | None = None,
+        print_fn: Callable[[str], Any] | None = None,
+        expand_nested: bool = False,
+        show_trainable: bool = False,
+        layer_range: Sequence[str] | None = None,
+    ) -> None:
+        """Print a table of the layers with shapes and numbers of weights.
+
+        Parameters
+        ----------
+        line_length : int, optional
+            Width of the table; at most 88, and what the terminal has, unless given.
+        positions : sequence of float, optional
+            Where the columns end, as shares of the line: (0.45, 0.8, 1) by default.
+        print_fn : callable, optional
+            Called once with the text, which ends with a line break.
+        expand_nested : bool
+            Whether to show the layers of models that are layers.
+        show_trainable : bool
+            Adds a column.
+        layer_range : pair of str, optional
+            Names, or regular expressions, of the first and last layer to show.
+
+        Raises
+        ------
+        ValueError
+            If the columns get too narrow, or `layer_range` matches nothing.
+        """
+        text = _text(
+            cast("Sequential", self),
+            line_length,
+            positions,
+            expand_nested,
+            show_trainable,
+            layer_range,
+        )
+        if print_fn is None:
+            print(text, end="")
+        else:
+            print_fn(text)
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows."""
+        return _html(cast("Sequential", self))
 
 
 class Row(NamedTuple):
@@ -30,7 +80,7 @@ class Row(NamedTuple):
     trainable: str
 
 
-def summary_text(
+def _text(
     model: "Sequential",
     line_length: int | None,
     positions: Sequence[float] | None,
@@ -55,8 +105,10 @@ def summary_text(
     return "\n".join(lines) + "\n"
 
 
-def summary_html(model: "Sequential") -> str:
+def _html(model: "Sequential") -> str:
     """Return the same as a table for notebooks; names are escaped."""
+    from html import escape  # slow to load
+
     rows = []
     for row in _rows(model.layers, True):
         indent = "&nbsp;" * 4 * row.depth + "└ " * (row.depth > 0)
@@ -146,11 +198,13 @@ def _widths(
     line_length: int | None, positions: Sequence[float] | None, show_trainable: bool
 ) -> list[int]:
     """Return the widths of the columns' texts, as Keras and rich work them out."""
+    from shutil import get_terminal_size  # slow to load
+
     ends = list(positions or _POSITIONS)
     length = _LENGTH
     if show_trainable:
         ends, length = [0.9 * end for end in ends] + [1.0], length + _FOR_TRAINABLE
-    length = line_length or min(length, shutil.get_terminal_size().columns - 4)
+    length = line_length or min(length, get_terminal_size().columns - 4)
     edges = [0, *(int(end * length) for end in ends)]
     wanted = [b - a for a, b in pairwise(edges)]
     columns = 4 if show_trainable else 3

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Models: layers put together, with everything that `Trainer` can do."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Self
 
 from pynn import layers
@@ -10,6 +10,7 @@ from pynn._network import Network
 from pynn._registry import CustomObjectScope
 from pynn._storage import Location
 from pynn._storage.configs import translated
+from pynn._summary import Summarized
 from pynn._variables import Block, Variable
 from pynn.data import as_rows
 from pynn.layers.base import Layer, Shape
@@ -25,7 +26,7 @@ __all__ = [
 ]
 
 
-class Sequential(Trainer):
+class Sequential(Summarized, Trainer):
     """A chain of layers.
 
     Its weights exist as soon as the shape of the input is known: from an `Input` at
@@ -232,53 +233,6 @@ class Sequential(Trainer):
             layer.trainable = value
 
     # ---- description
-
-    def summary(
-        self,
-        line_length: int | None = None,
-        positions: Sequence[float] | None = None,
-        print_fn: Callable[[str], Any] | None = None,
-        expand_nested: bool = False,
-        show_trainable: bool = False,
-        layer_range: Sequence[str] | None = None,
-    ) -> None:
-        """Print a table of the layers with shapes and numbers of weights.
-
-        Parameters
-        ----------
-        line_length : int, optional
-            Width of the table; at most 88, and what the terminal has, unless given.
-        positions : sequence of float, optional
-            Where the columns end, as shares of the line: (0.45, 0.8, 1) by default.
-        print_fn : callable, optional
-            Called once with the text, which ends with a line break.
-        expand_nested : bool
-            Whether to show the layers of models that are layers.
-        show_trainable : bool
-            Adds a column.
-        layer_range : pair of str, optional
-            Names, or regular expressions, of the first and last layer to show.
-
-        Raises
-        ------
-        ValueError
-            If the columns get too narrow, or `layer_range` matches nothing.
-        """
-        from pynn._summary import summary_text  # what it loads is slow
-
-        text = summary_text(
-            self, line_length, positions, expand_nested, show_trainable, layer_range
-        )
-        if print_fn is None:
-            print(text, end="")
-        else:
-            print_fn(text)
-
-    def _repr_html_(self) -> str:
-        """Return what a notebook shows."""
-        from pynn._summary import summary_html
-
-        return summary_html(self)
 
     def get_config(self) -> dict[str, Any]:
         """Return the layers as plain data, without weights."""
