@@ -2,10 +2,12 @@
 """Callbacks: what happens beside the training."""
 
 from pynn.callbacks._base import Callback, History, LambdaCallback
+from pynn.callbacks._checkpoint import ModelCheckpoint
 from pynn.callbacks._list import CallbackList
 from pynn.callbacks._logging import CSVLogger, LearningRateScheduler
 from pynn.callbacks._monitor import EarlyStopping, ReduceLROnPlateau, TerminateOnNaN
 from pynn.callbacks._progress import ProgbarLogger, verbosity
+from pynn.callbacks._tensorboard import TensorBoard
 
 __all__ = [
     "CSVLogger",
@@ -15,8 +17,10 @@ __all__ = [
     "History",
     "LambdaCallback",
     "LearningRateScheduler",
+    "ModelCheckpoint",
     "ProgbarLogger",
     "ReduceLROnPlateau",
+    "TensorBoard",
     "TerminateOnNaN",
     "verbosity",
 ]
