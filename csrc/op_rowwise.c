@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * Ops without parameters that work on each row alone: activation, softmax, dropout, copy. */
+ * Ops without parameters that work on each row alone: activation, softmax, copy. */
 #include <string.h>
 
 #include "internal.h"
@@ -88,50 +88,6 @@ const struct pynn_op_class pynn_op_softmax = {
     .flops = activation_flops,
     .forward = softmax_forward,
     .backward = softmax_backward,
-};
-
-/* ---- dropout: the mask is drawn again in the backward pass, never stored ---- */
-
-static pynn_status dropout_check(const struct pynn_plan_spec *spec,
-                                 const struct pynn_op *op)
-{
-    bool valid = op->attr[0] >= 0 && op->attr[0] <= 1;
-    return valid && same_shape(spec, op) ? PYNN_OK : PYNN_INVALID;
-}
-
-static void dropout_apply(const struct pynn_block *block, const struct pynn_op *op,
-                          const char *x, char *y)
-{
-    const struct pynn_tensor *t = &block->plan->tensors[op->in];
-    uint32_t key[2] = {(uint32_t)op->seed, (uint32_t)(op->seed >> 32)};
-    block->plan->k->dropout(op->attr[0], key, block->step,
-                            (uint64_t)(block->first * t->row), elements(block, op->in),
-                            x, y);
-}
-
-static void dropout_forward(const struct pynn_block *block, int32_t index)
-{
-    const struct pynn_op *op = &block->plan->ops[index];
-    char *x = block->value[op->in], *y = block->value[op->out];
-    if (block->training)
-        dropout_apply(block, op, x, y);
-    else
-        memcpy(y, x, elements(block, op->in) * block->plan->esize);
-}
-
-static void dropout_backward(const struct pynn_block *block, int32_t index)
-{
-    const struct pynn_op *op = &block->plan->ops[index];
-    if (block->grad[op->in])
-        dropout_apply(block, op, block->grad[op->out], block->grad[op->in]);
-}
-
-const struct pynn_op_class pynn_op_dropout = {
-    .name = "dropout",
-    .check = dropout_check,
-    .flops = activation_flops,
-    .forward = dropout_forward,
-    .backward = dropout_backward,
 };
 
 /* ---- copy: the same elements, split into vectors of another width ---- */

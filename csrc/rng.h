@@ -4,8 +4,9 @@
  * random numbers: as easy as 1, 2, 3" (SC 2011). A sample depends on nothing but its key
  * and counter, so it is the same for any thread count, batch slicing and platform.
  *
- * Dropout: key = the op's seed, counter = (element / 8, step); element e takes the 16-bit
- * half e % 8 of the four words, low half first.
+ * Masks: key = the op's seed, counter = (element / 8, step); element e takes the 16-bit
+ * half e % 8 of the four words, low half first. Normal noise: counter = (element / 4,
+ * step); elements 2 i and 2 i + 1 of the counter take words 2 i and 2 i + 1.
  */
 #ifndef PYNN_RNG_H
 #define PYNN_RNG_H

@@ -104,13 +104,22 @@ class Lowering:
         self.ops.append(Op("activation", select, x, y, attr=attr))
         return y
 
-    def dropout(self, x: int, rate: float, seed: int | None) -> int:
-        """Add dropout when training."""
-        if not self.training or rate == 0:
+    def dropout(self, x: int, rate: float, seed: int | None, select: int = 0) -> int:
+        """Add dropout when training; `select` has bits of ``ALPHA`` and ``SAME_...``."""
+        return self._random("dropout", select, x, rate, seed)
+
+    def noise(self, x: int, times: bool, deviation: float, seed: int | None) -> int:
+        """Add normal noise when training: to x, or to a 1 that multiplies it."""
+        return self._random("noise", int(times), x, deviation, seed)
+
+    def _random(
+        self, kind: str, select: int, x: int, amount: float, seed: int | None
+    ) -> int:
+        if not self.training or amount == 0:
             return x
         y = self.slot(self.slots[x])
         stream = self.stream() if seed is None else seed
-        self.ops.append(Op("dropout", 0, x, y, seed=stream, attr=(rate,)))
+        self.ops.append(Op(kind, select, x, y, seed=stream, attr=(amount,)))
         return y
 
     def reshape(self, x: int, shape: Sequence[int]) -> int:

@@ -6,7 +6,7 @@ A name's number is its position in the tuple; numbers never leave the process.
 
 from typing import NamedTuple
 
-OPS = ("dense", "activation", "softmax", "dropout", "copy", "loss", "score")
+OPS = ("dense", "activation", "softmax", "dropout", "noise", "copy", "loss", "score")
 
 ACTIVATIONS = (
     "linear",
@@ -117,6 +117,9 @@ DTYPES = ("float32", "float64")
 BIAS = 1
 FROZEN = 2
 """Flags of an op (enum pynn_flag)."""
+
+ALPHA, SAME_ROWS, SAME_INNER, SAME_WIDTH = 1, 2, 4, 8
+"""Bits of a dropout's `select` (csrc/op_random.c): alpha dropout, shared masks."""
 
 PAD = 16
 """Rows of the parameter vector are padded to a multiple of this many elements."""

@@ -93,6 +93,20 @@ struct pynn_update_piece {
     void *s[3]; /* those that the rule has */
 };
 
+/* Which random numbers of Philox (rng.h): those of elements first, first + 1, ... of a
+ * step, where first and the number of elements are multiples of PYNN_PAD; or, with
+ * `same`, that of element `first` for all. */
+struct pynn_draw {
+    uint32_t key[2];
+    uint64_t step, first;
+    int same;
+};
+
+/* An element is dropped with probability `rate`. */
+struct pynn_mask {
+    double rate, scale, shift, dropped;
+};
+
 typedef void pynn_act_forward(const double *attr, size_t n, const void *x, void *y);
 typedef void pynn_act_backward(const double *attr, size_t n, const void *x,
                                const void *y, const void *dy,
@@ -129,10 +143,13 @@ struct pynn_kernels {
     pynn_loss_kernel *const *loss;     /* [PYNN_LOSS_COUNT] */
     pynn_update_kernel *const *update; /* [PYNN_OPT_COUNT] */
 
-    /* y[i] = x[i] * (keep ? 1/(1-rate) : 0), keep from Philox(key) at element
-     * first + i, see rng.h; n and first are multiples of PYNN_PAD */
-    void (*dropout)(double rate, const uint32_t key[2], uint64_t step, uint64_t first,
-                    size_t n, const void *x, void *y);
+    /* y = kept ? x * scale + shift : dropped */
+    void (*mask)(const struct pynn_mask *mask, const struct pynn_draw *draw, size_t n,
+                 const void *x, void *y);
+    /* y = x + deviation * normal, or x * (1 + deviation * normal) when `times`; the draw
+     * is not `same` */
+    void (*noise)(int times, double deviation, const struct pynn_draw *draw, size_t n,
+                  const void *x, void *y);
     /* Sum of squares of n elements (a multiple of PYNN_PAD), 16 lanes, fixed tree */
     double (*sum_squares)(size_t n, const void *x);
 

@@ -168,12 +168,33 @@ def erfc_weight(x: mp.mpf) -> mp.mpf:
     return x * max(ratio, mp.mpf(2) ** -7)
 
 
+def sine_tail(z: mp.mpf) -> mp.mpf:
+    """Return (sin(x) - x) / x^3 with x = sqrt(z)."""
+    x = mp.sqrt(z)
+    return (mp.sin(x) - x) / (x * z)
+
+
+def cosine_tail(z: mp.mpf) -> mp.mpf:
+    """Return (cos(x) - 1 + z/2) / z^2 with x = sqrt(z)."""
+    return (mp.cos(mp.sqrt(z)) - 1 + z / 2) / z**2
+
+
 def jobs() -> list[Fit]:
     """Return every table of math.inc."""
     reduced = mp.log(2) / 2 * mp.mpf("1.002")  # n may be off by one at a tie
     low, high = mp.sqrt(mp.mpf(1) / 2) - 1, mp.sqrt(2) - 1
     z = ((mp.sqrt(2) - 1) / (mp.sqrt(2) + 1)) ** 2
+    octant, tiny = (mp.pi / 4) ** 2, mp.mpf("1e-12")
+    turns = [
+        fit
+        for kind, degree in (("f32", 2), ("f64", 5))
+        for fit in (
+            Fit("sine", kind, degree, tiny, octant, sine_tail, lambda z: z),
+            Fit("cosine", kind, degree, tiny, octant, cosine_tail, lambda z: z * z),
+        )
+    ]
     return [
+        *turns,
         Fit("exp", "f32", 4, -reduced, reduced, exp_tail, exp_weight),
         Fit("log", "f32", 7, low, high, log_tail, log_weight),
         Fit("erfc", "f32", 10, mp.mpf("1e-9"), mp.mpf(4), erfc_rate, erfc_weight),
