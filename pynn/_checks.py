@@ -56,6 +56,13 @@ def integer(value: Any, name: str, minimum: int) -> int:
     return number
 
 
+def optional_seed(value: Any, name: str) -> int | None:
+    """Return None for None, else an integer of at least 0, cut to 64 bits."""
+    if value is None:
+        return None
+    return integer(value, name, 0) & 0xFFFF_FFFF_FFFF_FFFF
+
+
 def flag(value: Any, name: str) -> bool:
     """Return a truth value, or raise ValueError for anything but True and False."""
     if not isinstance(value, bool | np.bool_):

@@ -105,7 +105,7 @@ class Lowering:
         return y
 
     def dropout(self, x: int, rate: float, seed: int | None, select: int = 0) -> int:
-        """Add dropout when training; `select` has bits of ``ALPHA`` and ``SAME_...``."""
+        """Add dropout when training; `select`: bits of ``ALPHA`` and ``SAME_...``."""
         return self._random("dropout", select, x, rate, seed)
 
     def noise(self, x: int, times: bool, deviation: float, seed: int | None) -> int:

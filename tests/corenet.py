@@ -3,7 +3,8 @@
 
 A network is described by a list of ``("dense", kernel, bias)`` (a third argument:
 whether it is frozen),
-``("activation", name, *parameters)``, ``("softmax",)`` and ``("dropout", rate, seed)``.
+``("activation", name, *parameters)``, ``("softmax",)``, ``("dropout", rate, seed)`` and
+``("noise", times, stddev, seed)``.
 """
 
 import numpy as np
@@ -53,6 +54,8 @@ class CoreNet:
                 self._op("activation", ACTIVATIONS.index(name), parameters)
             elif kind == "dropout":
                 self._op("dropout", 0, arguments[:1], seed=arguments[1])
+            elif kind == "noise":
+                self._op("noise", arguments[0], arguments[1:2], seed=arguments[2])
             else:
                 self._op(kind)
         self.output = len(self.slots) - 1

@@ -241,14 +241,16 @@ def softmax_cases(real):
 
 
 def dropout_cases(real):
-    """Rates from none to all, steps and seeds that use their high words."""
-    for i, n in enumerate(WIDTHS):
+    """Rates from none to all, steps and seeds that use their high words; plain and
+    alpha, with every choice of axes that share a mask."""
+    for i, n in enumerate(2 * WIDTHS):
         shape = (ROWS[i % len(ROWS)], (1, 3)[i % 2], n)
         rng = seeded("dropout", shape)
         yield Case(
             "dropout",
             real.round(rng.normal(size=shape)),
             shape[1:],
+            select=i % 16 if i >= len(WIDTHS) else 0,
             attr=((0.0, 0.1, 0.5, 0.9, 1.0)[i % 5],),
             seed=(i * 0x9E3779B97F4A7C15) % 2**64,
             step=(i, i + 2**40)[i % 2],
@@ -257,11 +259,39 @@ def dropout_cases(real):
 
 
 def dropout_mask(case):
-    """What a case keeps: elements are numbered with their padding."""
+    """What a case keeps: elements are numbered with their padding, along the axes on
+    which they do not share."""
+    rows, inner, width = case.x.shape
+    same = [bool(case.select & bit) for bit in (2, 4, 8)]
+    sizes = (rows, inner, padded(width))
+    shape = [1 if s else n for s, n in zip(same, sizes, strict=True)]
+    keep = philox.keep_mask(case.attr[0], case.seed, case.step, int(np.prod(shape)))
+    return np.broadcast_to(np.reshape(keep, shape), sizes)[:, :, :width]
+
+
+def noise_cases(real):
+    """Added and multiplied, with steps and seeds that use their high words."""
+    for i, n in enumerate(2 * WIDTHS):
+        shape = (ROWS[i % len(ROWS)], (1, 3)[i % 2], n)
+        rng = seeded("noise", shape)
+        yield Case(
+            "noise",
+            real.round(rng.normal(size=shape)),
+            shape[1:],
+            select=i // len(WIDTHS),
+            attr=((0.0, 0.125, 0.5, 1.0, 3.0)[i % 5],),
+            seed=(i * 0x9E3779B97F4A7C15) % 2**64,
+            step=(i, i + 2**40)[i % 2],
+            dy=real.round(rng.normal(size=shape)),
+        )
+
+
+def noise_normals(case):
+    """The normal numbers of a case and their radii: numbered with their padding."""
     rows, inner, width = case.x.shape
     shape = (rows, inner, padded(width))
-    keep = philox.keep_mask(case.attr[0], case.seed, case.step, int(np.prod(shape)))
-    return np.reshape(keep, shape)[:, :, :width]
+    found = philox.normals(case.seed, case.step, int(np.prod(shape)))
+    return [np.reshape(numbers, shape)[:, :, :width] for numbers in found]
 
 
 def copy_cases(real):
@@ -317,6 +347,7 @@ FAMILIES = {
     "activation": activation_cases,
     "softmax": softmax_cases,
     "dropout": dropout_cases,
+    "noise": noise_cases,
     "copy": copy_cases,
     "loss": loss_cases,
     "score": score_cases,

@@ -229,10 +229,22 @@ LAYERS = [
     layers.ELU(0.5),
     layers.Softmax(),
     layers.Dropout(0.25, seed=3),
+    layers.AlphaDropout(0.25, (None, 1), seed=3),
+    layers.SpatialDropout1D(0.25, seed=3),
+    layers.SpatialDropout2D(0.25, "channels_last", seed=3),
+    layers.GaussianDropout(0.25, seed=3),
+    layers.GaussianNoise(0.25, seed=3),
     layers.Flatten(),
     layers.Reshape((2, -1)),
     layers.InputLayer((4,)),
 ]
+
+
+# Shapes of eight elements for layers that want more axes.
+SAMPLES = {
+    layers.SpatialDropout1D: (1, 2, 4),
+    layers.SpatialDropout2D: (1, 1, 2, 4),
+}
 
 
 @pytest.mark.parametrize("layer", LAYERS, ids=lambda layer: layer.name)
@@ -242,7 +254,7 @@ def test_config_and_copies(layer):
     assert again.get_config() == layer.get_config()
     for copied in (copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))):
         assert copied.get_config() == layer.get_config()
-    x = np.linspace(-2, 2, 8).reshape(2, 4)
+    x = np.linspace(-2, 2, 8).reshape(SAMPLES.get(type(layer), (2, 4)))
     if not isinstance(layer, layers.InputLayer):
         y = layer(x)
         for copied in (copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))):

@@ -16,6 +16,7 @@ from oneop import (
     Case,
     dropout_mask,
     evaluate,
+    noise_normals,
     padded,
     predict,
     run,
@@ -29,7 +30,8 @@ LEAST = {
     "dense": 72,
     "activation": 80,
     "softmax": 36,
-    "dropout": 18,
+    "dropout": 36,
+    "noise": 36,
     "copy": 48,
     "loss": 400,
     "score": 450,
@@ -115,12 +117,28 @@ def expect_softmax(case, real):
 
 
 def expect_dropout(case, real):
-    """One rounding of the scale and one of the product."""
+    """One rounding of the scale and one of the product; with alpha, a few of the scale,
+    of the shift and of the sum."""
     mask = dropout_mask(case)
-    layer = layers.Dropout(case.attr[0], [mask])
+    alpha = case.select & 1
+    layer = (layers.AlphaDropout if alpha else layers.Dropout)(case.attr[0], [mask])
     y = layer.forward(case.x)
     dx = layer.backward(case.dy)
-    return {"y": (y, 2 * real.u * np.abs(y)), "dx": (dx, 2 * real.u * np.abs(dx))}
+    size = np.abs(y) + alpha * (np.abs(case.x) + 4.0)
+    few = 4 * real.u if alpha else 2 * real.u
+    return {"y": (y, few * size), "dx": (dx, few * np.abs(dx))}
+
+
+def expect_noise(case, real):
+    """A radius is a root: of -2 log p, where p is rounded, so that it has an error of
+    1 / radius roundings beside a few of its own; then come a product and a sum."""
+    normals, radii = noise_normals(case)
+    layer = layers.Noise(case.select, case.attr[0], [normals])
+    y, dx = layer.forward(case.x), layer.backward(case.dy)
+    error = case.attr[0] * (8 * radii + 2 / radii) + 4
+    sizes = (case.x, case.dy) if case.select else (1 + np.abs(case.x), 0.0)
+    limits = [real.u * error * np.abs(size) for size in sizes]
+    return {"y": (y, limits[0]), "dx": (dx, limits[1])}
 
 
 def expect_copy(case, real):
@@ -177,6 +195,7 @@ EXPECT = {
     "activation": expect_activation,
     "softmax": expect_softmax,
     "dropout": expect_dropout,
+    "noise": expect_noise,
     "copy": expect_copy,
     "loss": expect_loss,
     "score": expect_score,
@@ -264,8 +283,9 @@ def shared(case):
 
 
 @pytest.mark.parametrize("dtype", REALS)
-def test_dropout_is_off_in_prediction(dtype):
-    for case in family("dropout", REALS[dtype]):
+@pytest.mark.parametrize("name", ["dropout", "noise"])
+def test_chance_is_off_in_prediction(name, dtype):
+    for case in family(name, REALS[dtype]):
         np.testing.assert_array_equal(predict(case, REALS[dtype]), case.x)
 
 

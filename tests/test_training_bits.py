@@ -21,6 +21,7 @@ def wide_net(real, max_rows=None):
         ("dense", real.round(rng.normal(size=(300, 256)) / 17), np.zeros(256)),
         ("activation", "relu"),
         ("dropout", 0.5, 99),
+        ("noise", 1, 0.25, 98),
         ("dense", real.round(rng.normal(size=(256, 10)) / 13), np.zeros(10)),
         ("softmax",),
     ]
@@ -92,7 +93,7 @@ def test_bits_between_instruction_sets(dtype, pair):
 @pytest.mark.parametrize("held", [1, 7, 64])
 @pytest.mark.parametrize("options", [{}, {"clipnorm": 0.1}], ids=["fused", "flat"])
 def test_batch_larger_than_the_plan_holds(held, dtype, options):
-    """Pieces of a batch add up to the bits of the whole, dropout masks included."""
+    """Pieces of a batch add up to the bits of the whole, masks and noise included."""
     found = []
     for max_rows, threads in ((96, 1), (held, 1), (held, 3)):
         _core.set_num_threads(threads)

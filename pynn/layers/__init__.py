@@ -9,16 +9,25 @@ from pynn._registry import CustomObjectScope
 from pynn.layers.activation import ELU, Activation, LeakyReLU, ReLU, Softmax
 from pynn.layers.base import Layer
 from pynn.layers.dense import Dense
-from pynn.layers.dropout import Dropout
+from pynn.layers.dropout import (
+    AlphaDropout,
+    Dropout,
+    SpatialDropout1D,
+    SpatialDropout2D,
+)
 from pynn.layers.input import Input, InputLayer
+from pynn.layers.noise import GaussianDropout, GaussianNoise
 from pynn.layers.reshape import Flatten, Reshape
 
 __all__ = [
     "ELU",
     "Activation",
+    "AlphaDropout",
     "Dense",
     "Dropout",
     "Flatten",
+    "GaussianDropout",
+    "GaussianNoise",
     "Input",
     "InputLayer",
     "Layer",
@@ -26,23 +35,16 @@ __all__ = [
     "ReLU",
     "Reshape",
     "Softmax",
+    "SpatialDropout1D",
+    "SpatialDropout2D",
     "deserialize",
     "serialize",
 ]
 
 _CLASSES = table(
-    (
-        Activation,
-        Dense,
-        Dropout,
-        ELU,
-        Flatten,
-        InputLayer,
-        LeakyReLU,
-        ReLU,
-        Reshape,
-        Softmax,
-    )
+    value
+    for value in list(globals().values())
+    if isinstance(value, type) and issubclass(value, Layer) and value is not Layer
 )
 
 

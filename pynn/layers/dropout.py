@@ -1,21 +1,16 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Dropout and its relatives: layers that set elements aside, in training only.
 
-What is dropped depends on seed, step and element alone, not on threads or batch slicing.
+What they drop depends on seed, step and element alone, not on threads or slicing.
 """
 
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
-from pynn._checks import integer, real
+from pynn._checks import integer, optional_seed, real
 from pynn._lowering import Lowering
 from pynn._ops import ALPHA, SAME_INNER, SAME_ROWS, SAME_WIDTH
 from pynn.layers.base import Layer, Shape
-
-
-def check_seed(seed: Any, kind: str) -> int | None:
-    """Return None, or an integer of at least 0."""
-    return None if seed is None else integer(seed, f"{kind}: seed", 0)
 
 
 class Dropout(Layer):
@@ -52,7 +47,7 @@ class Dropout(Layer):
         kind = type(self).__name__
         self.rate = real(rate, f"{kind}: rate", "[0, 1]")
         self.noise_shape = _checked(noise_shape, kind)
-        self.seed = check_seed(seed, kind)
+        self.seed = optional_seed(seed, f"{kind}: seed")
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         self._shared(input_shape)

@@ -1,20 +1,19 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Normal noise, in training only.
 
-What is drawn depends on seed, step and element alone, not on threads or batch slicing.
+What they draw depends on seed, step and element alone, not on threads or slicing.
 """
 
 import math
 from typing import Any
 
-from pynn._checks import real
+from pynn._checks import optional_seed, real
 from pynn._lowering import Lowering
 from pynn.layers.base import Layer
-from pynn.layers.dropout import check_seed
 
 
 class GaussianNoise(Layer):
-    """Add normal numbers of mean 0 and deviation `stddev`; outside training, do nothing.
+    """Add normal numbers of deviation `stddev`; outside training, do nothing.
 
     Parameters
     ----------
@@ -31,7 +30,7 @@ class GaussianNoise(Layer):
     def __init__(self, stddev: float, seed: int | None = None, **common: Any) -> None:
         super().__init__(**common)
         self.stddev = real(stddev, "GaussianNoise: stddev", "[0, 1]")
-        self.seed = check_seed(seed, "GaussianNoise")
+        self.seed = optional_seed(seed, "GaussianNoise: seed")
 
     def lower(self, lowering: Lowering, x: int) -> int:
         return lowering.noise(x, False, self.stddev, self.seed)
@@ -60,7 +59,7 @@ class GaussianDropout(Layer):
     def __init__(self, rate: float, seed: int | None = None, **common: Any) -> None:
         super().__init__(**common)
         self.rate = real(rate, "GaussianDropout: rate", "[0, 1)")
-        self.seed = check_seed(seed, "GaussianDropout")
+        self.seed = optional_seed(seed, "GaussianDropout: seed")
 
     def lower(self, lowering: Lowering, x: int) -> int:
         deviation = math.sqrt(self.rate / (1.0 - self.rate))

@@ -93,6 +93,34 @@ class Dropout(Layer):
         return dy * self.factor
 
 
+class AlphaDropout(Dropout):
+    """Sets what ``masks[step]`` drops to selu's limit, then keeps mean and variance."""
+
+    def forward(self, x, step=0):
+        keep = self.masks[step][: len(x)]
+        limit = -activations.SELU_SCALE * activations.SELU_ALPHA
+        rest = 1.0 - self.rate
+        a = (rest * (1.0 + self.rate * limit**2)) ** -0.5 if rest else 0.0
+        b = -a * limit * self.rate
+        self.factor = np.where(keep, a, 0.0)
+        return a * np.where(keep, x, limit) + b
+
+
+class Noise(Layer):
+    """``x + stddev n``, or ``x (1 + stddev n)``, where n is ``normals[step]``."""
+
+    def __init__(self, times, stddev, normals):
+        self.times, self.stddev, self.normals = times, stddev, normals
+
+    def forward(self, x, step=0):
+        noise = self.stddev * self.normals[step][: len(x)]
+        self.factor = 1.0 + noise if self.times else np.ones_like(noise)
+        return x * self.factor if self.times else x + noise
+
+    def backward(self, dy):
+        return dy * self.factor
+
+
 class Reshape(Layer):
     """Each row takes the shape `shape`; Flatten is ``Reshape((-1,))``."""
 
@@ -113,5 +141,6 @@ OPS = {
     "activation": Activation,
     "softmax": Softmax,
     "dropout": Dropout,
+    "noise": Noise,
     "copy": Reshape,
 }

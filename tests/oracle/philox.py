@@ -3,6 +3,8 @@
 1, 2, 3", 2011), in Python integers.
 """
 
+import math
+
 MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
 KEY_STEPS = (0x9E3779B9, 0xBB67AE85)  # golden ratio, square root of 3 minus 1
 WORD = 0xFFFFFFFF
@@ -60,6 +62,29 @@ def keep_mask(rate, seed, step, n):
                 half >= int(rate * 65536 + 0.5) for half in (word & 0xFFFF, word >> 16)
             ]
     return kept[:n]
+
+
+def normals(seed, step, n):
+    """The first `n` normal numbers of a step, and their radii (lists).
+
+    Four elements share the counter (element // 4, step), two each a pair of words: Box
+    and Muller's radius from 31 bits of the first; of the second the upper two bits turn
+    an angle between -pi/4 and pi/4, made of the others, to one of four sides.
+    """
+    key = seed & WORD, seed >> 32
+    values, radii = [], []
+    for block in range(-(-n // 4)):
+        counter = block & WORD, block >> 32, step & WORD, step >> 32
+        words = philox4x32(counter, key)
+        for first, second in (words[:2], words[2:]):
+            radius = math.sqrt(-2.0 * math.log(((first >> 1) + 0.5) / 2**31))
+            part = (second & 0x3FFFFFFF) / 2**30
+            angle = (part - (part >= 0.5)) * math.pi / 2
+            x, y = radius * math.cos(angle), radius * math.sin(angle)
+            x = -x if second >> 30 & 1 else x
+            values += (y, x) if second >> 31 else (x, y)
+            radii += radius, radius
+    return values[:n], radii[:n]
 
 
 def bits64(seed, stream, i):
