@@ -152,7 +152,7 @@ BAD_LAYERS = {
     "input_shape": (lambda: layers.Dense(3, input_shape=(None,)), "must be known"),
     "rate": (lambda: layers.Dropout(1.5), r"rate: expected a number in \[0, 1\]"),
     "rate text": (lambda: layers.Dropout("half"), "rate"),
-    "noise_shape": (lambda: layers.Dropout(0.5, noise_shape=(1,)), "noise_shape"),
+    "noise_shape": (lambda: layers.Dropout(0.5, noise_shape=(0,)), "noise_shape"),
     "dropout seed": (lambda: layers.Dropout(0.5, seed=-1), "seed"),
     "slope": (lambda: layers.ReLU(negative_slope=-1), "negative_slope"),
     "max_value": (lambda: layers.ReLU(max_value=-1), "max_value"),
