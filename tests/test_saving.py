@@ -5,6 +5,7 @@ import os
 
 import numpy as np
 import pytest
+import safetensors
 from savings import WAYS, bits, by_file, data, network
 
 import pynn
@@ -104,11 +105,10 @@ def test_equal_models_give_equal_files(tmp_path):
 
 
 def test_other_libraries_read_the_file(tmp_path):
-    safetensors = pytest.importorskip("safetensors")
     model = trained()
     model.save(tmp_path / "m")
     with safetensors.safe_open(tmp_path / "m", "numpy") as file:
-        assert file.metadata()["format"] == "pynn"
+        assert list(file.metadata()) == ["pynn"]
         for name, index in (("layers/0/kernel", 0), ("layers/2/layers/1/bias", 5)):
             kept = file.get_tensor(name)
             assert kept.tobytes() == model.get_weights()[index].tobytes()

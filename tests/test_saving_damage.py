@@ -118,8 +118,12 @@ def repaired(content):
     return content[:a] + f"{zlib.crc32(blank):08x}".encode() + content[b:]
 
 
+def compact(header):
+    return json.dumps(header, separators=(",", ":")).encode()
+
+
 def with_header(header, data=b""):
-    text = header if isinstance(header, bytes) else json.dumps(header).encode()
+    text = header if isinstance(header, bytes) else compact(header)
     return repaired(len(text).to_bytes(8, "little") + text + data)
 
 
@@ -127,7 +131,7 @@ def entry(shape, start, stop, dtype="F32"):
     return {"dtype": dtype, "shape": shape, "data_offsets": [start, stop]}
 
 
-FRONT = {"__metadata__": {"format": "pynn", "version": "1", "crc32": "0" * 8}}
+FRONT = {"__metadata__": {"pynn": "0" * 8 + '{"format":"pynn","version":"1"}'}}
 DEEP = b'{"a":' * 200_000
 HEADERS = {
     "huge length": b"\xff" * 8,
@@ -180,7 +184,7 @@ def rewritten(folder, change):
     content = container.read(folder / "model", checked=True)
     document = json.loads(content.metadata["content"])
     arrays = dict(content.arrays)
-    metadata = {k: v for k, v in content.metadata.items() if k != "crc32"}
+    metadata = dict(content.metadata)
     document = change(document, arrays, metadata) or document
     text = document if isinstance(document, str) else json.dumps(document)
     container.write(folder / "lie", metadata | {"content": text}, arrays)

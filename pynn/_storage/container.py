@@ -1,26 +1,23 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The layout of safetensors: named arrays and strings in one file.
+"""Named arrays and strings in one file, in the safetensors layout.
 
-Eight bytes hold the length of a JSON header, the header names type, shape and place of
-every array, and the arrays follow (https://github.com/huggingface/safetensors). Files
-of this package carry a CRC-32 of themselves in the header; it is taken with zeros in
-its place. Nothing is mapped into memory: a file that another process cuts short is an
-error here, not a signal.
+The safetensors library writes and checks the layout; what is added here is a CRC-32 of
+the whole file, taken with zeros in its place. Files are read into memory, not mapped:
+one that another process cuts short is an error here, not a signal.
 """
 
 from __future__ import annotations
 
 import json
-import math
 import re
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from pynn._storage.files import open_regular, read_into, replace_file
+from pynn._storage.files import open_regular, replace_file
 from pynn._variables import Array
 
 _TYPES = {
@@ -38,16 +35,14 @@ _TYPES = {
     "I64": "<i8",
     "F64": "<f8",
 }
-_NAMES = {np.dtype(code): name for name, code in _TYPES.items() if name != "BF16"}
 _MAX_HEADER = 100 << 20  # as the safetensors library
-_MAX_AXES = 32
-_ALIGN = 64  # of the first array, in bytes
-_OPEN = b'"crc32":"'  # a quote inside a JSON string is escaped: only the key reads so
-_CHECKSUM = re.compile(_OPEN + rb'([0-9a-f]{8})"')
+_OPEN = b'{"__metadata__":{"pynn":"'  # the one key, so equal content gives equal bytes
+_ZEROS = b"0" * 8
+_CHECKSUM = re.compile(re.escape(_OPEN) + rb"([0-9a-f]{8})")
 
 
 class Content(NamedTuple):
-    """What a file holds; the arrays are views of one buffer."""
+    """What a file holds."""
 
     metadata: dict[str, str]
     arrays: dict[str, Array]
@@ -55,27 +50,14 @@ class Content(NamedTuple):
 
 def write(path: Path, metadata: Mapping[str, str], arrays: Mapping[str, Array]) -> None:
     """Write a file; equal content gives equal bytes."""
-    header: dict[str, Any] = {"__metadata__": {**metadata, "crc32": "0" * 8}}
-    chunks, end = [], 0
-    for name, given in arrays.items():
-        array = np.ascontiguousarray(given)
-        array = array.astype(array.dtype.newbyteorder("<"), copy=False)
-        header[name] = {
-            "dtype": _NAMES[array.dtype],
-            "shape": list(np.shape(given)),
-            "data_offsets": [end, end + array.nbytes],
-        }
-        end += array.nbytes
-        chunks.append(array.reshape(-1).view(np.uint8).data)
-    text = json.dumps(header, separators=(",", ":")).encode()
-    text += b" " * (-(len(text) + 8) % _ALIGN)
-    front = len(text).to_bytes(8, "little") + text
-    total = zlib.crc32(front)
-    for chunk in chunks:
-        total = zlib.crc32(chunk, total)
-    zeros = _OPEN + b"0" * 8
-    front = front.replace(zeros, _OPEN + f"{total:08x}".encode(), 1)
-    replace_file(path, [front, *chunks])
+    from safetensors.numpy import save
+
+    whole = {name: np.asarray(array, order="C") for name, array in arrays.items()}
+    content = save(whole, {"pynn": _ZEROS.decode() + json.dumps(dict(metadata))})
+    place = content.index(_OPEN) + len(_OPEN)
+    total = f"{zlib.crc32(content):08x}".encode()
+    view = memoryview(content)
+    replace_file(path, [view[:place], total, view[place + len(total) :]])
 
 
 def read(path: Path, checked: bool) -> Content:
@@ -85,7 +67,7 @@ def read(path: Path, checked: bool) -> Content:
     ----------
     path : Path
     checked : bool
-        Whether the file must carry a checksum.
+        Whether the file must carry a checksum, and metadata of this package.
 
     Raises
     ------
@@ -94,99 +76,56 @@ def read(path: Path, checked: bool) -> Content:
     ValueError
         If it is damaged, or none in this layout.
     """
+    from safetensors import SafetensorError
+
     file, size = open_regular(path)
     with file:
         try:
             return _parse(file, size, checked)
-        except (ValueError, RecursionError) as error:
+        except (ValueError, RecursionError, SafetensorError) as error:
             raise ValueError(f"{path} is damaged, or no such file: {error}") from error
 
 
 def _parse(file: Any, size: int, checked: bool) -> Content:
+    from safetensors import deserialize
+
     if size < 8:
         raise ValueError(f"expected a header, got {size} bytes")
-    first = read_into(file, 8)
-    length = int.from_bytes(first.tobytes(), "little")
+    length = int.from_bytes(file.peek(8)[:8], "little")
     if length > min(size - 8, _MAX_HEADER):
         raise ValueError(f"a header of {length} bytes in a file of {size}")
-    text = read_into(file, length).tobytes()
-    header = json.loads(text.decode(), object_pairs_hook=_unique)
-    if not isinstance(header, dict):
-        raise ValueError(f"expected a dict as header, got {type(header).__name__}")
-    metadata = header.pop("__metadata__", None)
-    metadata = {} if metadata is None else metadata
+    content = file.read(size)
+    if len(content) != size:
+        raise ValueError(f"expected {size} bytes, got {len(content)}")
+    metadata = _checked(content, length) if checked else {}
+    entries = deserialize(content)  # type: ignore[no-untyped-call]
+    return Content(metadata, {name: _array(name, entry) for name, entry in entries})
+
+
+def _checked(content: bytes, length: int) -> dict[str, str]:
+    """Return the metadata of a file whose checksum is right."""
+    found = _CHECKSUM.match(content, 8)
+    if found is None:
+        raise ValueError("it has no checksum, so pynn did not write it")
+    start, stop = found.span(1)
+    total = zlib.crc32(_ZEROS, zlib.crc32(content[:start]))
+    if zlib.crc32(memoryview(content)[stop:], total) != int(found[1], 16):
+        raise ValueError("its checksum is wrong")
+    header = json.loads(content[8 : 8 + length])
+    metadata = json.loads(header["__metadata__"]["pynn"][8:])
     if not isinstance(metadata, dict) or not all(
         isinstance(value, str) for value in metadata.values()
     ):
         raise ValueError("expected strings as metadata")
-    places = list(_places(header, size - 8 - length))
-    data = read_into(file, size - 8 - length)
-    if checked:
-        _verify(first.tobytes() + text, data)
-    arrays = {}
-    for name, kind, shape, start, stop in places:
-        array = data[start:stop].view(_TYPES[kind]).reshape(shape)
-        arrays[name] = _widened(array) if kind == "BF16" else array
-    return Content(metadata, arrays)
+    return metadata
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a name stands twice in the header")
-    return found
-
-
-def _places(
-    header: Mapping[str, Any], size: int
-) -> Iterator[tuple[str, str, tuple[int, ...], int, int]]:
-    """Yield name, type, shape, start and stop of every array, in order of places.
-
-    Raises
-    ------
-    ValueError
-        Unless the arrays fill the data without a hole, and each its place.
-    """
-    found = []
-    for name, entry in header.items():
-        if not isinstance(entry, dict):
-            raise ValueError(f"{name!r}: expected a dict, got {entry!r}")
-        kind, shape = entry.get("dtype"), _naturals(entry.get("shape"), name)
-        if not isinstance(kind, str) or kind not in _TYPES or len(shape) > _MAX_AXES:
-            raise ValueError(f"{name!r}: unknown dtype {kind!r} or shape {shape}")
-        place = _naturals(entry.get("data_offsets"), name)
-        if len(place) != 2:
-            raise ValueError(f"{name!r}: expected two offsets, got {place}")
-        found.append((*place, name, kind, shape))
-    end = 0
-    for start, stop, name, kind, shape in sorted(found):
-        nbytes = math.prod(shape) * np.dtype(_TYPES[kind]).itemsize
-        if start != end or stop - start != nbytes:
-            raise ValueError(
-                f"{name!r}: expected {nbytes} bytes from {end} on, got"
-                f" {start} to {stop}"
-            )
-        end = stop
-        yield name, kind, shape, start, stop
-    if end != size:
-        raise ValueError(f"the arrays end after {end} of {size} bytes")
-
-
-def _naturals(value: Any, name: str) -> tuple[int, ...]:
-    if not isinstance(value, list) or not all(
-        type(n) is int and 0 <= n < 1 << 63 for n in value
-    ):
-        raise ValueError(f"{name!r}: expected natural numbers, got {value!r}")
-    return tuple(value)
-
-
-def _verify(front: bytes, data: Array) -> None:
-    found = _CHECKSUM.findall(front)
-    if len(found) != 1:
-        raise ValueError("it has no checksum")
-    blank = front.replace(_OPEN + found[0], _OPEN + b"0" * 8)
-    if zlib.crc32(data.data, zlib.crc32(blank)) != int(found[0], 16):
-        raise ValueError("its checksum is wrong")
+def _array(name: str, entry: Mapping[str, Any]) -> Array:
+    kind = entry["dtype"]
+    if kind not in _TYPES:
+        raise ValueError(f"{name!r}: unknown dtype {kind!r}")
+    array = np.frombuffer(entry["data"], _TYPES[kind]).reshape(entry["shape"])
+    return _widened(array) if kind == "BF16" else array
 
 
 def _widened(array: Array) -> Array:

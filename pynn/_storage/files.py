@@ -10,10 +10,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import numpy as np
-
-from pynn._variables import Array
-
 
 def as_path(filepath: Any, what: str) -> Path:
     """Return a path, or raise ValueError."""
@@ -88,15 +84,3 @@ def open_regular(path: Path) -> tuple[BinaryIO, int]:
 
 def _never_waiting(path: str, flags: int) -> int:
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
-
-
-def read_into(file: BinaryIO, length: int) -> Array:
-    """Return `length` bytes as an array; ValueError if there are fewer."""
-    buffer = np.empty(length, np.uint8)
-    done, view = 0, buffer.data
-    while done < length:
-        count = file.readinto(view[done:])  # type: ignore[attr-defined]
-        if not count:
-            raise ValueError(f"expected {length} bytes, the file ends after {done}")
-        done += count
-    return buffer
