@@ -214,7 +214,8 @@ struct pynn_fit {
     int64_t epochs;     /* epochs to finish in this call, at most */
     int64_t max_steps;  /* stop after this many steps; 0: no limit */
     double max_seconds; /* return after about this long; 0: no limit */
-    int32_t shuffle;    /* 0 order as given; 1 permuted unless one batch holds all */
+    int32_t shuffle;    /* unless one batch holds all: 0 order as given; 1 rows are
+                         * permuted; 2 whole batches are, and a shorter one stays last */
     uint64_t seed;      /* of the shuffle */
     const struct pynn_optimizer_spec *optimizer;
     const struct pynn_run *runs; /* all trainable variables */
@@ -249,9 +250,11 @@ enum pynn_distribution {
     PYNN_UNIFORM = 0,      /* [a, b) */
     PYNN_NORMAL,           /* mean a, standard deviation b */
     PYNN_TRUNCATED_NORMAL, /* as NORMAL, within two standard deviations */
+    PYNN_PERMUTATION,      /* 0 .. n-1 in the order of training epoch `stream` */
 };
 
-/* out[i] = sample i of the stream; depends on nothing but seed, stream and i. */
+/* out[i] = sample i of the stream; depends on nothing but seed, stream and i (and n, for
+ * a permutation). */
 pynn_status pynn_random(int32_t distribution, double a, double b, uint64_t seed,
                         uint64_t stream, int64_t n, double *out) PYNN_MUST_USE;
 /* The raw generator: out[4] = Philox4x32-10(counter, key). */

@@ -2,6 +2,7 @@
 #include "rng.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "internal.h"
 
@@ -59,6 +60,20 @@ void pynn_shuffle(uint64_t seed, uint64_t epoch, int64_t n, int64_t *order)
         order[i] = order[j];
         order[j] = t;
     }
+}
+
+void pynn_shuffle_batches(uint64_t seed, uint64_t epoch, int64_t n, int64_t batch,
+                          int64_t *order)
+{
+    int64_t whole = n / batch;
+    pynn_shuffle(seed, epoch, whole, order); /* numbers of batches, then spread out */
+    for (int64_t b = whole - 1; b >= 0; b--) {
+        int64_t first = order[b] * batch;
+        for (int64_t i = 0; i < batch; i++)
+            order[b * batch + i] = first + i;
+    }
+    for (int64_t i = whole * batch; i < n; i++)
+        order[i] = i;
 }
 
 /* Natural logarithm of x in (0, 1], to 1e-15; the C library's may differ between systems.
@@ -136,12 +151,26 @@ static double normal_quantile(double p)
     return q < 0 ? -x : x;
 }
 
+static void permutation(uint64_t seed, uint64_t stream, int64_t n, double *out)
+{
+    pynn_shuffle(seed, stream, n, (int64_t *)(void *)out);
+    for (int64_t i = 0; i < n; i++) {
+        int64_t number;
+        memcpy(&number, &out[i], sizeof number);
+        out[i] = (double)number;
+    }
+}
+
 pynn_status pynn_random(int32_t distribution, double a, double b, uint64_t seed,
                         uint64_t stream, int64_t n, double *out)
 {
     static const double tail = 0.022750131948179207; /* P(x < -2) of the normal */
-    if (distribution < PYNN_UNIFORM || distribution > PYNN_TRUNCATED_NORMAL || n < 0)
+    if (distribution < PYNN_UNIFORM || distribution > PYNN_PERMUTATION || n < 0)
         return PYNN_INVALID;
+    if (distribution == PYNN_PERMUTATION) {
+        permutation(seed, stream, n, out);
+        return PYNN_OK;
+    }
     for (int64_t i = 0; i < n; i++) {
         /* the middle of one of 2^52 equal cells of (0, 1) */
         double u = ((double)(bits64(seed, stream, (uint64_t)i) >> 12) + 0.5) * 0x1p-52;

@@ -21,5 +21,8 @@
 
 /* Fills order[n] with a permutation of 0 .. n-1 that depends on (seed, epoch) alone. */
 void pynn_shuffle(uint64_t seed, uint64_t epoch, int64_t n, int64_t *order);
+/* The same with whole batches of neighbours; what is left over stays at the end. */
+void pynn_shuffle_batches(uint64_t seed, uint64_t epoch, int64_t n, int64_t batch,
+                          int64_t *order);
 
 #endif

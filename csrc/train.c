@@ -78,7 +78,10 @@ static void prepare(struct trainer *trainer, struct step *step)
     step->stop = all_done(trainer) || stretch_over(trainer);
     if (step->stop)
         return;
-    if (fit->position == 0 && fit->shuffle && fit->batch < fit->rows)
+    bool permuted = fit->shuffle && fit->batch < fit->rows;
+    if (fit->position == 0 && permuted && fit->shuffle == 2)
+        pynn_shuffle_batches(fit->seed, fit->epoch, fit->rows, fit->batch, fit->order);
+    else if (fit->position == 0 && permuted)
         pynn_shuffle(fit->seed, fit->epoch, fit->rows, fit->order);
     int64_t left = fit->rows - fit->position;
     step->start = fit->position;

@@ -5,8 +5,11 @@ from typing import Any
 
 from pynn import optimizers
 from pynn._compiled import Objective
+from pynn._exam import Exam
+from pynn._feed import Feed, alone, is_feed
 from pynn._network import Network
-from pynn._run import Rows
+from pynn._run import Rows, Run
+from pynn._stepper import single
 from pynn._variables import Array
 from pynn.callbacks import History
 from pynn.data import as_input, as_rows, as_weights, class_weights, validation_triple
@@ -136,14 +139,22 @@ class Compilable(Layer):
             weights = class_weights(by_class, target, target.shape[1:] != output)
         return Rows(array, target, weights)
 
-    def _validation(
-        self, rows: Rows, data: Any, split: Any
-    ) -> tuple[Rows, Rows | None]:
-        """Return the rows to train on and those to validate on."""
-        if data is not None:
-            x, y, weight = validation_triple(data)
-            return rows, self._rows(x, y, weight)
-        if isinstance(split, int | float) and split == 0:
-            return rows, None
-        labels = self._objective is not None and self._objective.takes_labels
-        return rows.split(split, labels)
+    def _single(self, rows: Rows) -> Run:
+        """Return a run of one step on all `rows`."""
+        optimizer, objective = self._needs_compile("fit")
+        network = self.network_for(rows.x)
+        goal = objective.goal(rows.y, network.output_shape)
+        return single(network, goal, optimizer, rows)
+
+    def _exam(
+        self, data: Any, batch: int, steps: int | None, call: str = "validation_data"
+    ) -> Exam:
+        """Return what to judge the model by: a feed, ``(x, y)`` or ``(x, y, w)``."""
+        if is_feed(data):
+            return Exam(Feed(data), batch, steps)
+        x, y, weight = validation_triple(data)
+        if is_feed(x):
+            alone(call, y, weight)
+            return Exam(Feed(x), batch, steps)
+        rows = self._rows(x, y, weight)
+        return Exam(rows, batch, steps)

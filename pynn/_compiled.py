@@ -11,7 +11,7 @@ from pynn._lowering import Attr, slot_of
 from pynn._network import Goal
 from pynn._ops import LABEL_LOSSES, Slot
 from pynn._variables import Array
-from pynn.data import as_rows, as_target
+from pynn.data import as_rows, as_target, same_rows
 from pynn.losses import Loss
 from pynn.metrics import MeanMetric, Metric
 
@@ -57,6 +57,11 @@ class Objective:
         return self.loss is not None and self.loss.kind in LABEL_LOSSES
 
     @property
+    def n_sums(self) -> int:
+        """How many sums the core gives: of the loss and its metrics."""
+        return 1 + len(self.core)
+
+    @property
     def metrics(self) -> list[Metric]:
         """The metric objects, once data have made them concrete."""
         return [*self.core, *self.python]
@@ -86,7 +91,7 @@ class Objective:
         names = [m.name for m in (*made, *heavy)]
         if len({"loss", *names}) <= len(names):
             raise ValueError(f"metrics need different names, got {names}")
-        core = [m for m in made if isinstance(m, MeanMetric)]
+        core = [m for m in made if isinstance(m, MeanMetric) and not loss.python]
         for wanted in core:
             if _width(wanted.kind, output) != _width(loss.kind, output):
                 raise ValueError(
@@ -94,7 +99,7 @@ class Objective:
                     f" targets: y has shape {y}, the output {output}"
                 )
         self.loss, self._names, self.core = loss, names, core
-        self.python = [m for m in made if not isinstance(m, MeanMetric)] + heavy
+        self.python = [m for m in made if m not in core] + heavy
         self.weighted = {id(m) for m in heavy}
 
     def goal(self, y: Array, output_shape: tuple[int, ...]) -> Goal:
@@ -116,11 +121,12 @@ class Objective:
         done |= {m.name: _plain(m.result()) for m in self.python}
         return {name: done[name] for name in self.names}
 
-    def columns(self, sums: Array, rows: int) -> dict[str, list[float]]:
+    def columns(self, sums: Array, rows: list[int]) -> dict[str, list[float]]:
         """Return what `finish` gives for each row of sums, by alphabetical name."""
-        done = {"loss": (sums[:, 0] / rows).tolist()}
+        done = {"loss": (sums[:, 0] / rows).tolist() if rows else []}
         for i, metric in enumerate(self.core, 1):
-            done[metric.name] = [metric.finish(s, rows) for s in sums[:, i].tolist()]
+            pairs = zip(sums[:, i].tolist(), rows, strict=True)
+            done[metric.name] = [metric.finish(s, count) for s, count in pairs]
         return dict(sorted(done.items()))
 
     def update_python(self, y: Array, out: Array, weight: Array | None) -> None:
@@ -133,6 +139,15 @@ class Objective:
         before, count = self._seen or (0.0, 0)
         self._seen = sums + before, rows + count
         return self._seen
+
+    def note(self, sums: Array, rows: int) -> None:
+        """Take sums for those since `reset`, for whoever asks afterwards."""
+        self._seen = sums, rows
+
+    def now(self) -> dict[str, float]:
+        """Return loss and metrics since `reset`; zeros when nothing was seen."""
+        sums, rows = self._seen or (np.zeros(self.n_sums), 1)
+        return self.finish(sums, rows)
 
     def report(self, sums: Array, rows: int, as_dict: bool) -> Any:
         """Return what `evaluate` does: a dict, a list, or the loss alone."""
@@ -153,6 +168,8 @@ class Objective:
 
 
 def _checked(y: Array, rows: int, output_shape: tuple[int, ...], loss: Loss) -> Array:
+    if loss.python:  # reads whatever there is, as long as rows belong together
+        return same_rows(y, rows)
     return as_target(y, rows, output_shape, loss.kind in LABEL_LOSSES, loss.name)
 
 

@@ -77,7 +77,7 @@ class Plan:
         epochs: int,
         max_steps: int,
         max_seconds: float,
-        shuffle: bool,
+        shuffle: int,
         seed: int,
         optimizer: OptimizerSpec,
         runs: Any,

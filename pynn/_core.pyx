@@ -172,7 +172,7 @@ cdef class Plan:
             fail(status)
 
     def train(self, x, y, weight, *, int64_t rows, int64_t batch, int64_t epochs,
-              int64_t max_steps, double max_seconds, bint shuffle, uint64_t seed,
+              int64_t max_steps, double max_seconds, int32_t shuffle, uint64_t seed,
               tuple optimizer, runs, rates, params, stats, grads, slots, scalar,
               uint64_t iteration, order, uint64_t epoch, int64_t position, sums):
         self._check()

@@ -101,6 +101,7 @@ def make_plan(
     n_params: int = 0,
     n_stats: int = 0,
     max_rows: int = 0,
+    input_gradient: bool = False,
 ) -> Plan:
     """Compile records; ``max_rows == 0`` makes an inference plan."""
     return _core.Plan(
@@ -112,6 +113,7 @@ def make_plan(
         n_params=n_params,
         n_stats=n_stats,
         max_rows=max_rows,
+        input_gradient=input_gradient,
     )
 
 
@@ -167,6 +169,7 @@ isa_supported = _core.isa_supported
 isa_select = _core.isa_select
 isa_selected = _core.isa_selected
 optimizer_state = _core.optimizer_state
+update = _core.update
 alloc_count = _core.alloc_count
 alloc_fail_at = _core.alloc_fail_at
 

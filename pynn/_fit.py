@@ -3,13 +3,15 @@
 
 import warnings
 from collections.abc import Sequence
+from math import inf
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from pynn._checks import integer
-from pynn._network import Network
-from pynn._run import Rows, Run, slices
+from pynn._checks import integer, real
+from pynn._compiled import Objective
+from pynn._exam import Exam
+from pynn._run import SLICE_SECONDS, Run
+from pynn._stream import Stream
 from pynn._variables import Array
 from pynn.callbacks import CallbackList, History
 from pynn.data import user_level
@@ -25,31 +27,29 @@ class DivergenceWarning(RuntimeWarning):
 
 
 class Fit:
-    """What `fit` was asked to do, apart from the data."""
+    """What `fit` was asked to do, apart from the data to train on."""
 
     def __init__(
         self,
-        *,
-        epochs: int,
-        start: int,
-        batch: int,
-        shuffle: bool,
+        span: tuple[int, int],
         verbose: Any,
         frequency: int | Sequence[int],
+        validation: Exam | None,
+        seconds: float | None,
     ) -> None:
-        self.epochs, self.start, self.batch = epochs, start, batch
-        self.shuffle, self.verbose = shuffle, verbose
+        self.start = integer(span[0], "fit: initial_epoch", 0)
+        self.epochs = integer(span[1], "fit: epochs", 0)
+        self.verbose = verbose
         self.frequency = _frequency(frequency)
+        self.validation = validation
+        if seconds is not None:
+            seconds = real(seconds, "fit: max_seconds", "(0, inf)")
+        self.end = inf if seconds is None else monotonic() + seconds
         self.warned = False
 
-    def run(
-        self, model: "Trainer", rows: Rows, validation: Rows | None, callbacks: Any
-    ) -> History:
+    def run(self, model: "Trainer", run: "Run | Stream", callbacks: Any) -> History:
         """Train `model`; whatever interrupts this leaves it as the last step did."""
-        optimizer, objective = model._needs_compile("fit")
-        network = model.network_for(rows.x)
-        goal = objective.goal(rows.y, network.output_shape)
-        run = Run(network, goal, optimizer, rows, self.batch, self.shuffle)
+        _, objective = model._needs_compile("fit")
         hooks = CallbackList.for_fit(
             model, callbacks, self.verbose, epochs=self.epochs, steps=run.steps
         )
@@ -58,60 +58,84 @@ class Fit:
         model.history, model.stop_training = history, False
         model.reset_metrics()
         hooks.on_train_begin()
-        watched = validation is not None or len(hooks.callbacks) > 1
+        watched = self.validation is not None or len(hooks.callbacks) > 1
         try:
-            if not (watched or objective.python) and type(history) is History:
-                self._free(model, run, history)
+            if (
+                isinstance(run, Run)
+                and run.whole
+                and not (watched or objective.python)
+                and type(history) is History
+            ):
+                self._free(objective, run, history)
             else:
-                self._epochs(model, run, validation, hooks)
+                self._epochs(model, run, hooks)
         finally:
             run.close()
         hooks.on_train_end()
         return history
 
-    def _free(self, model: "Trainer", run: Run, history: History) -> None:
+    @property
+    def _seconds(self) -> float:
+        """How long the next call of the core may take."""
+        return min(SLICE_SECONDS, self.end - monotonic())
+
+    def _free(self, objective: Objective, run: Run, history: History) -> None:
         """Train with nobody watching: many epochs in one call of the core."""
-        _, objective = model._needs_compile("fit")
         epoch = self.start
         while epoch < self.epochs:
             sums = run.new_sums(min(self.epochs - epoch, _EPOCHS_PER_CALL))
-            done = 0
+            done, late = 0, False
             try:
-                while done < len(sums):
+                while done < len(sums) and not late:
                     done += self._advance(run, sums[done:], epoch + done)
+                    late = monotonic() >= self.end
             finally:
+                rows = [run.count] * done
+                if late and run.position:
+                    rows.append(run.position)
+                    done += 1
                 history.epoch.extend(range(epoch, epoch + done))
-                for name, column in objective.columns(sums[:done], run.count).items():
+                for name, column in objective.columns(sums[:done], rows).items():
                     history.history.setdefault(name, []).extend(column)
+                if done:
+                    objective.note(sums[done - 1], rows[-1])
+            if late:
+                break
             epoch += done
 
     def _epochs(
-        self, model: "Trainer", run: Run, validation: Rows | None, hooks: CallbackList
+        self, model: "Trainer", run: "Run | Stream", hooks: CallbackList
     ) -> None:
         _, objective = model._needs_compile("fit")
         for epoch in range(self.start, self.epochs):
+            if not run.begin():
+                break
             hooks.on_epoch_begin(epoch)
             objective.reset_python()
             sums = run.new_sums()
             finished = False
-            while not finished and not model.stop_training:
+            while not finished and not (model.stop_training and run.step):
                 finished = self._slice(model, run, sums, epoch, hooks)
-            rows = run.position or run.count
-            logs: dict[str, Any] = objective.finish(sums[0], rows)
-            run.close()
-            if validation is not None and self._validates(epoch):
-                logs |= self._validate(model, validation, hooks)
+            logs: dict[str, Any] = objective.finish(sums[0], run.seen)
+            objective.note(sums[0], run.seen)
+            run.end_epoch()
+            if self.validation is not None and self._validates(epoch):
+                logs |= self._validate(model, self.validation, hooks)
             hooks.on_epoch_end(epoch, dict(sorted(logs.items())))
             if model.stop_training:
                 break
 
     def _slice(
-        self, model: "Trainer", run: Run, sums: Array, epoch: int, hooks: CallbackList
+        self,
+        model: "Trainer",
+        run: "Run | Stream",
+        sums: Array,
+        epoch: int,
+        hooks: CallbackList,
     ) -> bool:
         """Train for a moment, or a step if a callback wants to see each."""
         _, objective = model._needs_compile("fit")
-        before = run.position
-        step = before // run.batch
+        step = run.step
         if hooks.train_batches:
             hooks.on_train_batch_begin(step)
         if objective.python:
@@ -121,24 +145,29 @@ class Fit:
         else:
             limit = 1 if hooks.train_batches else 0
             finished = self._advance(run, sums, epoch, limit) == 1
-        seen = run.count if finished else run.position
         if hooks.train_batches:
-            hooks.on_train_batch_end(step, objective.finish(sums[0], seen))
+            hooks.on_train_batch_end(step, objective.finish(sums[0], run.seen))
         if hooks.shows_progress:
-            logs = objective.finish(sums[0], seen)
-            hooks.progress(-(-seen // run.batch), dict(sorted(logs.items())))
+            logs = objective.finish(sums[0], run.seen)
+            taken = run.steps if finished and run.steps else run.step
+            hooks.progress(taken, dict(sorted(logs.items())))
+        if monotonic() >= self.end:
+            model.stop_training = True
         return finished
 
-    def _advance(self, run: Run, sums: Array, epoch: int, max_steps: int = 0) -> int:
+    def _advance(
+        self, run: "Run | Stream", sums: Array, epoch: int, max_steps: int = 0
+    ) -> int:
         """Advance, and say once when the loss is no longer finite."""
-        step = run.position // run.batch
-        done, bad = run.advance(sums, max_steps)
+        step = run.step
+        done, bad = run.advance(sums, max_steps, self._seconds)
         if bad >= 0 and not self.warned:
             self.warned = True
-            later, number = divmod(step + bad, run.steps)
+            later, number = divmod(step + bad, run.steps or step + bad + 1)
+            of = f" of {run.steps}" if run.steps else ""
             warnings.warn(
                 f"the loss is not finite from epoch {epoch + later + 1}, step"
-                f" {number + 1} of {run.steps} on: scale the inputs, check them for"
+                f" {number + 1}{of} on: scale the inputs, check them for"
                 " NaN, or lower the learning rate",
                 DivergenceWarning,
                 stacklevel=user_level(),
@@ -151,14 +180,9 @@ class Fit:
         return epoch + 1 in self.frequency
 
     def _validate(
-        self, model: "Trainer", rows: Rows, hooks: CallbackList
+        self, model: "Trainer", exam: Exam, hooks: CallbackList
     ) -> dict[str, Any]:
-        _, objective = model._needs_compile("fit")
-        hooks.on_test_begin()
-        objective.reset_python()
-        sums = evaluate_rows(model, rows, hooks, self.batch)
-        values = objective.finish(sums, len(rows.x))
-        hooks.on_test_end(values)
+        values = exam.run(model, hooks)
         return {f"val_{name}": value for name, value in values.items()}
 
 
@@ -166,46 +190,3 @@ def _frequency(value: Any) -> int | list[int]:
     if isinstance(value, list | tuple | set):
         return [integer(v, "fit: validation_freq", 1) for v in value]
     return integer(value, "fit: validation_freq", 1)
-
-
-def evaluate_rows(
-    model: "Trainer", rows: Rows, hooks: CallbackList | None = None, batch: int = 32
-) -> Array:
-    """Return the core's sums over all rows; the other metrics take them in.
-
-    `batch` matters only when a callback of `hooks` wants to see batches.
-    """
-    _, objective = model._needs_compile("evaluate")
-    network = model.network_for(rows.x)
-    plan = network.plan(objective.goal(rows.y, network.output_shape))
-    sums = np.zeros(plan.n_sums)
-    watched = hooks is not None and hooks.test_batches
-    for i, (a, b) in enumerate(slices(network, len(rows.x), batch if watched else 0)):
-        if hooks is not None and watched:
-            hooks.on_test_batch_begin(i)
-        plan.evaluate(network.store.vector, network.stats, *rows, a, b - a, sums)
-        if objective.python:
-            part = rows.part(a, b)
-            out = np.empty((b - a, *network.output_shape), network.element)
-            network.predict(rows.x, a, b - a, out)
-            objective.update_python(part.y, out, part.weight)
-        if hooks is not None and watched:
-            hooks.on_test_batch_end(i, objective.finish(sums, b))
-    return sums
-
-
-def predict_rows(
-    network: Network, x: Array, hooks: CallbackList | None, batch: int
-) -> Array:
-    """Return the outputs for all rows; `batch` as in `evaluate_rows`."""
-    out = np.empty((len(x), *network.output_shape), network.element)
-    watched = hooks is not None and hooks.predict_batches
-    for i, (a, b) in enumerate(slices(network, len(x), batch if watched else 0)):
-        if hooks is not None and watched:
-            hooks.on_predict_batch_begin(i)
-        network.predict(x, a, b - a, out[a:b])
-        if hooks is not None and watched:
-            hooks.on_predict_batch_end(i, {"outputs": out[a:b]})
-        if hooks is not None:
-            hooks.progress(-(-b // batch), {})
-    return out

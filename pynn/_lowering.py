@@ -8,7 +8,7 @@ into the cross-entropy after it, reshapes into nothing.
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pynn._ops import (
     ACTIVATIONS,
@@ -26,11 +26,52 @@ _LINEAR = ACTIVATIONS.index("linear")
 _SIGMOID = ACTIVATIONS.index("sigmoid")
 
 
+class Stage(NamedTuple):
+    """Records that one plan of the core runs, and the slot of what they give."""
+
+    ops: list[Op]
+    slots: list[Slot]
+    output: int
+
+
 if TYPE_CHECKING:
-    from typing import Protocol
+    from typing import Any, Protocol
+
+    class Part(Protocol):
+        """A piece of a network that is written in Python; arrays have a batch axis."""
+
+        @property
+        def input_shape(self) -> tuple[int, ...]:
+            """Of one sample."""
+
+        @property
+        def output_shape(self) -> tuple[int, ...]:
+            """Of one sample."""
+
+        @property
+        def trains(self) -> bool:
+            """Whether `backward` finds gradients of weights."""
+
+        def forward(self, x: Any, training: bool) -> Any:
+            """Return the output."""
+
+        def backward(
+            self, x: Any, y: Any, gradient: Any
+        ) -> tuple[Any, list[tuple[Any, Any]]]:
+            """Return the gradient of `x`, and weights with theirs."""
 
     class Objective(Protocol):
         """What the engine asks of a loss."""
+
+        @property
+        def python(self) -> bool:
+            """Whether its values come from `values` and `gradients`, not the core."""
+
+        def values(self, y_true: Any, y_pred: Any) -> Any:
+            """Return the loss of each vector along the last axis."""
+
+        def gradients(self, y_true: Any, y_pred: Any, weight: Any) -> Any:
+            """Return the gradient of the weighted mean over a batch, by `y_pred`."""
 
         @property
         def signature(self) -> object:
@@ -62,7 +103,8 @@ class Lowering:
         self.slots = [slot_of(input_shape)]
         self.ops: list[Op] = []
         self.training = training
-        self._seed = seed
+        self.stages: list[Stage | Part] = []  # before those that are being written
+        self._seed, self._passed = seed, 0
 
     def slot(self, shape: Slot) -> int:
         """Add a slot and return its number."""
@@ -71,7 +113,7 @@ class Lowering:
 
     def stream(self) -> int:
         """Return a seed that belongs to the position in the network."""
-        odd = 0x9E3779B97F4A7C15 * (2 * len(self.ops) + 1)
+        odd = 0x9E3779B97F4A7C15 * (2 * (self._passed + len(self.ops)) + 1)
         return (self._seed ^ odd) & 0xFFFF_FFFF_FFFF_FFFF
 
     def dense(
@@ -140,6 +182,20 @@ class Lowering:
         y = self.slot(wanted or self.slots[x])
         self.ops.append(Op("copy", 0, x, y))
         return y
+
+    def python(self, x: int, part: "Part") -> int:
+        """Add a piece that is not made of records; new ones begin after it."""
+        if self.ops:
+            self.stages.append(Stage(self.ops, self.slots, x))
+        self._passed += len(self.ops) + 1
+        self.stages.append(part)
+        self.ops, self.slots = [], [slot_of(part.output_shape)]
+        return 0
+
+    def sample_shape(self, x: int) -> tuple[int, ...]:
+        """Return the shape of slot `x`, all axes but the last in one."""
+        inner, width = self.slots[x]
+        return (width,) if inner == 1 else (inner, width)
 
     def objective(
         self,

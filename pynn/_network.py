@@ -1,15 +1,25 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A stack of layers compiled: its parameter vector, its plans, its random sequences."""
 
+from bisect import bisect_right
+from math import inf
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary, ref
 
 import numpy as np
 
-from pynn._engine import Plan, make_plan, next_seed, optimizer_state, seed_era
-from pynn._lowering import Attr, Lowering
+from pynn._engine import (
+    Plan,
+    make_plan,
+    next_seed,
+    optimizer_state,
+    random,
+    seed_era,
+)
+from pynn._lowering import Attr, Lowering, Stage
 from pynn._ops import OptimizerSpec, Slot
-from pynn._variables import Array, Block, Variable, aligned, merge
+from pynn._stages import End, Place, StagedPlan
+from pynn._variables import Array, Block, Variable, aligned, edits, merge
 
 _PLANS = 8  # training and evaluation plans that a network keeps
 
@@ -131,11 +141,12 @@ class Network:
         moving = merge(self.root.moving_blocks, self.dtype)
         moving.users.add(self)
         self.stats = moving.vector if moving.blocks else None
-        self._idle: list[Plan] = []
+        self._idle: list[Plan | StagedPlan] = []
         self._flops: float | None = None
-        self._plans: dict[object, Plan] = {}
+        self._plans: dict[object, Plan | StagedPlan] = {}
         self._grads: Array | None = None
-        self._runs_listed: list[tuple[int, int]] | None = None
+        self._runs_known = -1  # `edits` when they were listed
+        self.singles: dict[int, Any] = {}  # runs of one step, by rows; see `_stepper`
         self._layout = [(block, block.offset) for block in self.root.blocks]
 
     def reseed(self) -> None:
@@ -149,17 +160,18 @@ class Network:
         if self._era is not seed_era():
             self.reseed()
             self._plans.clear()
+            self.singles.clear()
 
     # ---- inference
 
-    def take(self) -> Plan:
+    def take(self) -> Plan | StagedPlan:
         """Borrow an inference plan; `give` it back. Each runs one call at a time."""
         try:
             return self._idle.pop()
         except IndexError:
             return self._compile(False, None, 0)
 
-    def give(self, plan: Plan) -> None:
+    def give(self, plan: Plan | StagedPlan) -> None:
         """Return a plan that `take` lent."""
         self._idle.append(plan)
 
@@ -195,7 +207,14 @@ class Network:
 
     # ---- training and evaluation
 
-    def plan(self, goal: Goal | None, rows: int = 0, runs: Array | None = None) -> Plan:
+    def plan(
+        self,
+        goal: Goal | None,
+        rows: int = 0,
+        runs: Array | None = None,
+        input_gradient: bool = False,
+        alive: bool = True,
+    ) -> Plan | StagedPlan:
         """Return a plan, kept for the next call.
 
         Parameters
@@ -205,13 +224,18 @@ class Network:
             Most rows of a training step that are held at a time.
         runs : array, optional
             What `runs` returned, for a plan that trains.
+        input_gradient : bool
+            Whether it can also give the gradient of the input.
+        alive : bool
+            Whether dropout and its like take effect in a plan that trains.
         """
         loss = None if goal is None else goal.loss.signature
         trained = None if runs is None else runs.tobytes()
-        key = loss, goal and goal[1:], rows, trained
+        key = loss, goal and goal[1:], rows, trained, input_gradient, alive
         plan = self._plans.pop(key, None)
         if plan is None:
-            plan = self._compile(runs is not None, goal, rows)
+            training = runs is not None and alive
+            plan = self._compile(training, goal, rows, input_gradient)
         self._plans[key] = plan
         while len(self._plans) > _PLANS:
             self._plans.pop(next(iter(self._plans)), None)
@@ -221,34 +245,51 @@ class Network:
         """Return the records of all layers, and the slot of the output."""
         lowering = Lowering(self.input_shape, training, self.seed)
         output = self.root.lower(lowering, 0)
-        if output == 0:  # nothing to do; but a plan does something
+        if output == 0 and not lowering.stages:  # a plan does something
             output = lowering.copy(0)
         return lowering, output
 
-    def _compile(self, training: bool, goal: Goal | None, rows: int) -> Plan:
+    def _compile(
+        self, training: bool, goal: Goal | None, rows: int, input_gradient: bool = False
+    ) -> Plan | StagedPlan:
         lowering, output = self.lower(training)
-        target = -1
-        if goal is not None:
-            output, target = lowering.objective(
-                output, goal.loss, goal.scores, goal.target
-            )
+        end = End(output, self.output_shape)
+        if goal is not None and goal.loss.python:
+            end = end._replace(sums=1, loss=goal.loss)
+        elif goal is not None:
+            output, target = lowering.objective(output, *goal)
+            sums = 1 + len(goal.scores)
+            end = end._replace(output=output, target=target, sums=sums)
+        if lowering.stages or end.loss is not None:
+            stages = [*lowering.stages]
+            if lowering.ops:
+                stages.append(Stage(lowering.ops, lowering.slots, end.output))
+            place, n_stats = self._place(), 0 if self.stats is None else len(self.stats)
+            sizes = rows, n_stats
+            return StagedPlan(stages, end, place, self.dtype, sizes, input_gradient)
         return make_plan(
             lowering.ops,
             lowering.slots,
             dtype=self.dtype,
-            output=output,
-            target=target,
+            output=end.output,
+            target=end.target,
             n_params=len(self.store.vector),
             n_stats=0 if self.stats is None else len(self.stats),
             max_rows=rows,
+            input_gradient=input_gradient,
         )
+
+    def _place(self) -> Place:
+        """Return a function that finds the block of an element of the vector."""
+        blocks = sorted((b.offset, b.offset + b.length) for b in self.root.blocks)
+        return lambda element: blocks[bisect_right(blocks, (element, inf)) - 1]
 
     def runs(self) -> Array:
         """Offset and length of each trainable variable in the parameter vector."""
-        now = [weight.run for weight in self.root.trainable_weights]
-        if now != self._runs_listed:
+        if self._runs_known != edits():
+            now = [weight.run for weight in self.root.trainable_weights]
             self._runs = np.array(now, np.int64).reshape(-1, 2)
-            self._runs_listed = now
+            self._runs_known = edits()
         return self._runs
 
     def grads(self) -> Array:
@@ -256,6 +297,19 @@ class Network:
         if self._grads is None:
             self._grads = aligned(len(self.store.vector), self.dtype)
         return self._grads
+
+    def order(self, rows: int, batch: int, shuffle: int) -> Array:
+        """Return the permutation of rows that the core trains the present epoch in.
+
+        `shuffle` is 1 for all rows, 2 for whole batches.
+        """
+        count = rows if shuffle == 1 else rows // batch
+        drawn = random("permutation", 0, 0, self.seed, self.epoch, (count,))
+        order = drawn.astype(np.int64)
+        if shuffle == 1:
+            return order
+        whole = (order[:, None] * batch + np.arange(batch)).reshape(-1)
+        return np.concatenate([whole, np.arange(count * batch, rows)])
 
     def prepare(self, optimizer: "OptimizerLike") -> None:
         """Give the optimizer state vectors that fit the parameter vector.

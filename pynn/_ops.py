@@ -109,7 +109,7 @@ OPTIMIZERS = (
     "ftrl",
 )
 
-DISTRIBUTIONS = ("uniform", "normal", "truncated_normal")
+DISTRIBUTIONS = ("uniform", "normal", "truncated_normal", "permutation")
 
 DTYPES = ("float32", "float64")
 """The types that a plan computes in."""

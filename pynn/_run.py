@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from pynn._engine import Plan
 from pynn._network import Goal, Network
-from pynn._variables import Array, aligned
+from pynn._variables import Array, aligned, edits
 from pynn.data import split_at, warn_of_new_classes
 
 if TYPE_CHECKING:
@@ -43,12 +44,26 @@ class Rows(NamedTuple):
 class Run:
     """One training of a network on some rows, to be advanced slice by slice.
 
+    Parameters
+    ----------
+    network : Network
+    goal : Goal
+    optimizer : Optimizer
+    rows : Rows
+    batch : int
+    shuffle : int
+        0: rows in their order; 1: permuted in each pass; 2: whole batches are.
+    steps : int, optional
+        Per epoch; a pass over the rows unless given, and at most what is left of one.
+
     Attributes
     ----------
     steps : int
         Steps per epoch.
+    step, seen : int
+        Steps of the present epoch that were taken, and their rows.
     position : int
-        Rows of the current epoch that were already trained on.
+        Rows of the present pass that were already trained on.
     """
 
     def __init__(
@@ -58,34 +73,45 @@ class Run:
         optimizer: "OptimizerLike",
         rows: Rows,
         batch: int,
-        shuffle: bool,
+        shuffle: int,
+        steps: int | None = None,
     ) -> None:
         self.network, self.optimizer, self.rows = network, optimizer, rows
         self.count = len(rows.x)
         self.batch = min(batch, self.count)
-        self.steps = -(-self.count // self.batch)
-        self.shuffled = shuffle and self.steps > 1
-        self.position = 0
+        passes = -(-self.count // self.batch)
+        self.steps, self.whole = steps or passes, steps in (None, passes)
+        self.shuffle = shuffle if passes > 1 else 0
+        self.step = self.seen = self.position = 0
         network.sync()
         network.prepare(optimizer)
+        self.goal, self.slots, self.edits = goal, optimizer.slots, edits()
         self._runs = network.runs()
         self.plan = network.plan(goal, self.batch, self._runs)
-        self.order = np.empty(self.count, np.int64) if self.shuffled else None
+        self.order = np.empty(self.count, np.int64) if self.shuffle else None
 
     def new_sums(self, epochs: int = 1) -> Array:
         """Return zeros for `advance`, a row for each epoch."""
         return np.zeros((epochs, self.plan.n_sums))
 
-    def advance(self, sums: Array, max_steps: int = 0) -> tuple[int, int]:
+    def begin(self) -> bool:
+        """Start counting the steps of an epoch, for which there always are data."""
+        self.step = self.seen = 0
+        return True
+
+    def advance(
+        self, sums: Array, max_steps: int = 0, seconds: float = SLICE_SECONDS
+    ) -> tuple[int, int]:
         """Train on, until the epochs of `sums` are over or a time slice is used up.
 
         Parameters
         ----------
         sums : array (epochs, sums)
-            Running sums of loss and metrics; the first row belongs to the epoch that
-            `position` is in.
+            Running sums of loss and metrics; the first row belongs to the present
+            epoch. More than one only where an epoch is a pass.
         max_steps : int
             0: no limit.
+        seconds : float
 
         Returns
         -------
@@ -103,19 +129,33 @@ class Run:
         if not turn.acquire(blocking=False):
             raise RuntimeError("this model is being trained in another thread")
         try:
-            return self._advance(sums, max_steps)
+            return self._advance(sums, max_steps, max(seconds, 1e-9))
         finally:
             turn.release()
 
-    def _advance(self, sums: Array, max_steps: int) -> tuple[int, int]:
-        network, optimizer = self.network, self.optimizer
-        left = len(sums) * self.steps - self.position // self.batch
+    def _advance(self, sums: Array, max_steps: int, seconds: float) -> tuple[int, int]:
+        optimizer, before = self.optimizer, self.position
+        left = len(sums) * self.steps - self.step
         limit = min(max_steps or left, left)
         rates = optimizer.rates(optimizer.iterations, min(limit, _MAX_RATES))
         if len(rates) > 1:
             limit = len(rates)
+        passes, steps, bad = self._train(sums, limit, rates, seconds)
+        self.step += steps
+        self.seen += passes * self.count + self.position - before
+        if self.whole:
+            self.step -= passes * self.steps
+            return passes, bad
+        return int(passes > 0 or self.step >= self.steps), bad
+
+    def _train(
+        self, sums: Array, limit: int, rates: Array, seconds: float
+    ) -> tuple[int, int, int]:
+        """Take at most `limit` steps; return passes, steps and the first bad one."""
+        network, optimizer = self.network, self.optimizer
         spec, (x, y, weight) = optimizer.spec(), self.rows
         separate = spec[4] or spec[5] or self.batch > self.plan.max_rows
+        assert isinstance(self.plan, Plan)
         result = self.plan.train(
             x,
             y,
@@ -124,8 +164,8 @@ class Run:
             batch=self.batch,
             epochs=len(sums),
             max_steps=limit,
-            max_seconds=SLICE_SECONDS,
-            shuffle=self.shuffled,
+            max_seconds=seconds,
+            shuffle=self.shuffle,
             seed=network.seed,
             optimizer=spec,
             runs=self._runs,
@@ -141,11 +181,16 @@ class Run:
             position=self.position,
             sums=sums,
         )
-        epochs, _, bad, optimizer.iterations, network.epoch, self.position = result
-        return epochs, bad
+        passes, steps, bad, optimizer.iterations, network.epoch, self.position = result
+        return passes, steps, bad
+
+    def end_epoch(self) -> None:
+        """Leave an epoch; where it is a pass, an unfinished one too."""
+        if self.whole:
+            self.close()
 
     def close(self) -> None:
-        """Leave an unfinished epoch behind: its permutation is used up."""
+        """Leave an unfinished pass behind: its permutation is used up."""
         if self.position:
             self.network.epoch += 1
             self.position = 0

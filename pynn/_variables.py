@@ -12,8 +12,9 @@ between networks, copied and pickled.
 """
 
 import math
+import operator
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from threading import Lock
@@ -157,6 +158,21 @@ class Block:
         return flat.reshape(self.rows, self.stride)[:, : self.width]
 
 
+Operator = Callable[[Any, Any], Any]
+
+
+def _operators(function: Operator) -> tuple[Operator, Operator]:
+    """Return the methods of a variable on the left and on the right of an operator."""
+
+    def left(self: "Variable", other: Any) -> Any:
+        return function(self.value, other)
+
+    def right(self: "Variable", other: Any) -> Any:
+        return function(other, self.value)
+
+    return left, right
+
+
 class Variable:
     """A named weight: a view of some rows of a block.
 
@@ -168,10 +184,20 @@ class Variable:
         self, name: str, path: str, block: Block, rows: slice, shape: tuple[int, ...]
     ) -> None:
         self.name, self.path, self.shape = name, path, shape
-        self.trainable = True
+        self._trainable = True
         self._block, self._rows = block, rows
         start, stop, _ = rows.indices(block.rows)
         self._start, self._length = start * block.stride, (stop - start) * block.stride
+
+    @property
+    def trainable(self) -> bool:
+        """Whether training changes the weight, if it changes its layer."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self._trainable = bool(value)
+        edited()
 
     @property
     def value(self) -> Array:
@@ -207,6 +233,11 @@ class Variable:
         """Offset and length in the flat vector, padding included."""
         return self._block.offset + self._start, self._length
 
+    @property
+    def T(self) -> Array:
+        """The weight transposed, as a view."""
+        return self.value.T
+
     def numpy(self) -> Array:
         """Return a copy of the weight."""
         return self.value.copy()
@@ -241,6 +272,24 @@ class Variable:
             return value.astype(dtype)
         return value.copy() if copy else value
 
+    def assign_add(self, value: Any) -> "Variable":
+        """Add `value` to the weight."""
+        return self.assign(self.value + value)
+
+    def assign_sub(self, value: Any) -> "Variable":
+        """Subtract `value` from the weight."""
+        return self.assign(self.value - value)
+
+    def __neg__(self) -> Array:
+        return -self.value
+
+    __add__, __radd__ = _operators(operator.add)
+    __sub__, __rsub__ = _operators(operator.sub)
+    __mul__, __rmul__ = _operators(operator.mul)
+    __truediv__, __rtruediv__ = _operators(operator.truediv)
+    __matmul__, __rmatmul__ = _operators(operator.matmul)
+    __pow__, __rpow__ = _operators(operator.pow)
+
     def __getitem__(self, key: Any) -> Any:
         return self.value[key]
 
@@ -249,6 +298,20 @@ class Variable:
 
     def __repr__(self) -> str:
         return f"<Variable path={self.path}, shape={self.shape}, dtype={self.dtype}>"
+
+
+_flags = 0
+
+
+def edits() -> int:
+    """Return a number that is another one after any `trainable` was set."""
+    return _flags
+
+
+def edited() -> None:
+    """Take note that what is trainable may have changed."""
+    global _flags
+    _flags += 1
 
 
 def merge(blocks: Sequence[Block], dtype: str) -> Store:

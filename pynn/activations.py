@@ -316,13 +316,13 @@ def get(identifier: object = None) -> Callable[..., Array]:
     Parameters
     ----------
     identifier : str, callable or None
-        A name in any case, or one of the functions of this module.
+        A name in any case, one of the functions of this module, or one of your own,
+        which takes and returns an array; see `pynn._elementwise` for its derivative.
 
     Raises
     ------
     ValueError
-        If there is none of that name, or the function is not one of ours: an activation
-        runs in the core, so a function of your own cannot be used.
+        If there is none of that name, or it is neither name nor function.
     """
     identifier = known(identifier)
     if identifier is None:
@@ -332,13 +332,16 @@ def get(identifier: object = None) -> Callable[..., Array]:
         if found is None:
             raise unknown(identifier, _BY_NAME, "activation")
         return found
-    for function in _FUNCTIONS:
-        if function is identifier:
-            return function
+    if callable(identifier) and not isinstance(identifier, type):
+        return identifier
     raise ValueError(
-        "activation: expected a name, a function of pynn.activations or None, "
-        f"got {identifier!r}"
+        f"activation: expected a name, a function or None, got {identifier!r}"
     )
+
+
+def own(activation: Callable[..., Any]) -> bool:
+    """Whether a function is none of this module, and so runs in Python."""
+    return not any(function is activation for function in _FUNCTIONS)
 
 
 def lowered(activation: Callable[..., Array]) -> Row:

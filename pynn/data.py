@@ -153,9 +153,7 @@ def as_target(
     loss : str
         Name of the loss, for messages.
     """
-    array = as_rows(y, "y")
-    if len(array) != rows:
-        raise ValueError(f"x has {rows} rows but y has {len(array)}")
+    array = same_rows(y, rows)
     wanted = output_shape[:-1] if label else output_shape
     shape = array.shape[1:]
     if shape != wanted and shape == (*wanted, 1):
@@ -166,6 +164,14 @@ def as_target(
         raise ValueError(_misfit(array.shape, output_shape, wanted, loss, rows))
     if label:
         check_labels(array, output_shape[-1])
+    return array
+
+
+def same_rows(y: Any, rows: int) -> Array:
+    """Return `y` as an array, or raise ValueError unless it has as many rows as x."""
+    array = as_rows(y, "y")
+    if len(array) != rows:
+        raise ValueError(f"x has {rows} rows but y has {len(array)}")
     return array
 
 
@@ -239,8 +245,8 @@ def validation_triple(data: Any) -> tuple[Any, Any, Any]:
     """Return x, y and weights (or None) of a ``validation_data`` argument."""
     if not isinstance(data, list | tuple) or len(data) not in (2, 3):
         raise ValueError(
-            "validation_data: expected (x, y) or (x, y, sample_weight),"
-            f" got {type(data).__name__}"
+            "validation_data: expected (x, y), (x, y, sample_weight) or an iterable of"
+            f" batches, got {type(data).__name__}"
         )
     return data[0], data[1], data[2] if len(data) == 3 else None
 

@@ -11,7 +11,7 @@ from pynn._registry import CustomObjectScope
 from pynn._storage import Location
 from pynn._storage.configs import translated
 from pynn._summary import Summarized
-from pynn._variables import Block, Variable
+from pynn._variables import Block, Variable, edited
 from pynn.data import as_rows
 from pynn.layers.base import Layer, Shape
 from pynn.layers.input import InputLayer
@@ -151,7 +151,7 @@ class Sequential(Summarized, Trainer):
         for layer in self._layers:
             if not layer.built:
                 layer.dtype = self.dtype
-                layer.build(shape)
+                layer.build_once(shape)
             shape = layer.compute_output_shape(shape)
 
     def _choose_dtype(self) -> None:
@@ -229,6 +229,7 @@ class Sequential(Summarized, Trainer):
     @trainable.setter
     def trainable(self, value: bool) -> None:
         self._trainable = bool(value)
+        edited()
         for layer in self._layers:
             layer.trainable = value
 

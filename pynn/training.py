@@ -7,19 +7,22 @@ from typing import Any
 
 import numpy as np
 
+from pynn._batchwise import Batchwise
 from pynn._checks import flag, integer
-from pynn._filed import Filed
-from pynn._fit import DivergenceWarning, Fit, evaluate_rows, predict_rows
+from pynn._exam import Exam, batches, predict_rows
+from pynn._feed import Feed, alone, is_feed
+from pynn._fit import DivergenceWarning, Fit
 from pynn._run import Run
+from pynn._stepper import start
+from pynn._stream import Stream
 from pynn._variables import Array
 from pynn.callbacks import CallbackList, History
-from pynn.data import READABLE
 from pynn.predictor import Predictor
 
 __all__ = ["DivergenceWarning", "Trainer"]
 
 
-class Trainer(Filed):
+class Trainer(Batchwise):
     """Training, evaluation and prediction of a layer that is a model."""
 
     def fit(
@@ -32,21 +35,26 @@ class Trainer(Filed):
         callbacks: Any = None,
         validation_split: float = 0.0,
         validation_data: Any = None,
-        shuffle: bool = True,
+        shuffle: bool | str = True,
         class_weight: dict[int, float] | None = None,
         sample_weight: Any = None,
         initial_epoch: int = 0,
-        steps_per_epoch: None = None,
-        validation_steps: None = None,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
         validation_batch_size: int | None = None,
         validation_freq: int | Sequence[int] = 1,
+        *,
+        max_seconds: float | None = None,
     ) -> History:
         """Train.
 
         Parameters
         ----------
-        x : array_like (n, ...)
-            Numbers of any type and memory layout; neither changed nor kept.
+        x : array_like (n, ...), or iterable of batches
+            Numbers of any type and memory layout, data frames included; neither changed
+            nor kept. Or something that gives batches ``(x, y)`` or ``(x, y,
+            sample_weight)``: a generator, a loader, an object with a length and ``[i]``
+            as `utils.PyDataset`.
         y : array_like (n, ...)
             Shaped as the output, or one class number per sample for sparse losses.
         batch_size : int, optional
@@ -58,20 +66,27 @@ class Trainer(Filed):
         callbacks : list of Callback, optional
         validation_split : float
             Share of the rows, taken off the end before shuffling, to validate on.
-        validation_data : tuple, optional
+        validation_data : tuple or iterable of batches, optional
             ``(x, y)`` or ``(x, y, sample_weight)``; overrides the split.
-        shuffle : bool
-            Permute the rows anew in each epoch.
+        shuffle : bool or "batch"
+            Permute the rows anew in each epoch, or whole batches of neighbours. Batches
+            that come from a generator stay in its order.
         class_weight : dict, optional
             Weight of the samples of a class; others weigh 1.
         sample_weight : array_like (n,), optional
             The loss of a batch is ``sum(weight * loss) / rows``.
-        steps_per_epoch, validation_steps
-            Known from Keras; only None is supported.
+        steps_per_epoch : int, optional
+            Steps after which an epoch ends; the next one goes on where it stopped.
+            Without `batch_size` it cuts arrays into so many batches.
+        validation_steps : int, optional
+            How many batches to validate on.
         validation_batch_size : int, optional
-            Accepted for Keras's sake; results do not depend on it.
+            Rows of a validation step; results do not depend on it.
         validation_freq : int or list of int
             Validate in every n-th epoch, or in the given ones (the first is 1).
+        max_seconds : float, optional
+            Stop after this time, within an epoch if need be; its averages are then
+            those of the steps that were taken.
 
         Returns
         -------
@@ -85,70 +100,55 @@ class Trainer(Filed):
             If an argument does not fit; the model is as before.
         """
         self._needs_compile("fit")
-        if steps_per_epoch is not None or validation_steps is not None:
-            raise ValueError("fit: steps_per_epoch and validation_steps: only None")
-        batch = 32 if batch_size is None else integer(batch_size, "fit: batch_size", 1)
-        if validation_batch_size is not None:
-            integer(validation_batch_size, "fit: validation_batch_size", 1)
-        plan = Fit(
-            epochs=integer(epochs, "fit: epochs", 0),
-            start=integer(initial_epoch, "fit: initial_epoch", 0),
-            batch=batch,
-            shuffle=flag(shuffle, "fit: shuffle"),
-            verbose=verbose,
-            frequency=validation_freq,
+        steps = _count(steps_per_epoch, "fit: steps_per_epoch")
+        exam_steps = _count(validation_steps, "fit: validation_steps")
+        asked = _count(batch_size, "fit: batch_size")
+        size = _count(validation_batch_size, "fit: validation_batch_size")
+        run, exam = self._prepare_fit(
+            (x, y, sample_weight, class_weight),
+            (validation_data, validation_split),
+            (asked, size or asked or 32),
+            (steps, exam_steps),
+            shuffle,
         )
-        rows = self._rows(x, y, sample_weight, class_weight)
-        train, validation = self._validation(rows, validation_data, validation_split)
-        return plan.run(self, train, validation, callbacks)
+        span = initial_epoch, epochs
+        plan = Fit(span, verbose, validation_freq, exam, max_seconds)
+        return plan.run(self, run, callbacks)
 
-    def train_on_batch(
+    def _prepare_fit(
         self,
-        x: Any,
-        y: Any = None,
-        sample_weight: Any = None,
-        class_weight: dict[int, float] | None = None,
-        return_dict: bool = False,
-    ) -> Any:
-        """Take one step on all given rows.
-
-        Returns
-        -------
-        float, list or dict
-            As `evaluate`, averaged over all rows since `reset_metrics`.
-        """
-        optimizer, objective = self._needs_compile("train_on_batch")
-        rows = self._rows(x, y, sample_weight, class_weight)
-        network = self.network_for(rows.x)
-        goal = objective.goal(rows.y, network.output_shape)
-        run = Run(network, goal, optimizer, rows, len(rows.x), False)
-        sums = run.new_sums()
-        outputs = run.watch() if objective.python else None
-        run.advance(sums)
-        network.epoch -= 1  # a step is no epoch
-        if outputs is not None:
-            objective.update_python(*outputs())
-        return objective.report(*objective.add(sums[0], len(rows.x)), return_dict)
-
-    def test_on_batch(
-        self,
-        x: Any,
-        y: Any = None,
-        sample_weight: Any = None,
-        return_dict: bool = False,
-    ) -> Any:
-        """Evaluate all given rows; values are averaged since `reset_metrics`."""
-        _, objective = self._needs_compile("test_on_batch")
-        rows = self._rows(x, y, sample_weight)
-        sums = evaluate_rows(self, rows)
-        return objective.report(*objective.add(sums, len(rows.x)), return_dict)
-
-    def reset_metrics(self) -> None:
-        """Start the averages of `train_on_batch` and `test_on_batch` again."""
-        if self._objective is not None:
-            self._objective.reset()
-
-    # ---- evaluate and predict
+        data: tuple[Any, Any, Any, Any],
+        validation: tuple[Any, Any],
+        batch: tuple[int | None, int],
+        steps: tuple[int | None, int | None],
+        shuffle: Any,
+    ) -> tuple[Run | Stream, Exam | None]:
+        """Check all data; return the training of them, and what to validate on."""
+        x, y, weight, by_class = data
+        held_out, split = validation
+        order = _order(shuffle)
+        parted = held_out is None and not _is_zero(split)
+        run: Run | Stream
+        exam = None
+        if is_feed(x):
+            alone("fit", y, weight)
+            if parted:
+                raise ValueError("fit: validation_split needs arrays, not batches")
+            run = Stream(self, Feed(x, order > 0), steps[0], by_class)
+        else:
+            rows = self._rows(x, y, weight, by_class)
+            optimizer, objective = self._needs_compile("fit")
+            if parted:
+                rows, rest = rows.split(split, objective.takes_labels)
+                exam = Exam(rest, batch[1], steps[1])
+        if held_out is not None:
+            exam = self._exam(held_out, batch[1], steps[1])
+        if not is_feed(x):
+            size = batch[0] or _size(len(rows.x), steps[0])
+            network = self.network_for(rows.x)
+            goal = objective.goal(rows.y, network.output_shape)
+            run = start(network, goal, optimizer, rows, size, order, steps[0])
+        return run, exam
 
     def evaluate(
         self,
@@ -157,7 +157,7 @@ class Trainer(Filed):
         batch_size: int | None = None,
         verbose: Any = "auto",
         sample_weight: Any = None,
-        steps: None = None,
+        steps: int | None = None,
         callbacks: Any = None,
         return_dict: bool = False,
     ) -> Any:
@@ -168,10 +168,10 @@ class Trainer(Filed):
         x, y, sample_weight
             As for `fit`.
         batch_size : int, optional
-            Accepted for Keras's sake; results do not depend on it.
+            Rows of a step; results do not depend on it.
         verbose : "auto", 0, 1 or 2
-        steps
-            Known from Keras; only None is supported.
+        steps : int, optional
+            How many batches to take; all unless given.
         callbacks : list of Callback, optional
         return_dict : bool
             Return a dict instead of a list.
@@ -182,70 +182,75 @@ class Trainer(Filed):
             The loss alone when there are no metrics, else ``[loss, metric, ...]`` in
             the order of `compile`.
         """
-        _, objective = self._needs_compile("evaluate")
-        batch = _batch("evaluate", batch_size, steps)
-        rows = self._rows(x, y, sample_weight)
-        count = len(rows.x)
-        hooks = CallbackList.for_call(
-            self, callbacks, verbose, steps=-(-count // batch)
-        )
+        self._needs_compile("evaluate")
+        asked = _count(steps, "evaluate: steps")
+        batch = _count(batch_size, "evaluate: batch_size")
+        if is_feed(x):
+            exam = self._exam((x, y, sample_weight), 32, asked, "evaluate")
+        else:
+            rows = self._rows(x, y, sample_weight)
+            exam = Exam(rows, batch or _size(len(rows.x), asked), asked)
+        hooks = CallbackList.for_call(self, callbacks, verbose, steps=exam.total)
         self.reset_metrics()
-        hooks.on_test_begin()
-        sums = evaluate_rows(self, rows, hooks, batch)
-        hooks.on_test_end(objective.finish(sums, count))
-        return objective.report(sums, count, return_dict)
+        return _reported(exam.run(self, hooks), return_dict)
 
     def predict(
         self,
         x: Any,
         batch_size: int | None = None,
         verbose: Any = "auto",
-        steps: None = None,
+        steps: int | None = None,
         callbacks: Any = None,
     ) -> Array:
         """Return the outputs for all rows of `x`, as an array (n, ...).
 
         Parameters
         ----------
-        x : array_like (n, ...)
+        x : array_like (n, ...), or iterable of batches
+            Of a batch ``(x, y)``, only the first is looked at.
         batch_size : int, optional
-            Accepted for Keras's sake; results do not depend on it.
+            Rows of a step; results do not depend on it.
         verbose : "auto", 0, 1 or 2
             "auto" shows a bar on a terminal only.
-        steps
-            Known from Keras; only None is supported.
+        steps : int, optional
+            How many batches to take; all unless given.
         callbacks : list of Callback, optional
         """
-        batch = _batch("predict", batch_size, steps)
-        array, _ = self._checked_input(x)
-        network = self.network_for(array)
+        asked = _count(steps, "predict: steps")
+        batch = _count(batch_size, "predict: batch_size")
         if verbose == "auto":
             verbose = int(sys.stdout is not None and sys.stdout.isatty())
+        if is_feed(x):
+            return self._predict_feed(Feed(x), asked, verbose, callbacks)
+        array, _ = self._checked_input(x)
+        network = self.network_for(array)
+        size = batch or _size(len(array), asked)
+        array = array if asked is None else array[: asked * size]
         if callbacks is None and verbose == 0:
-            return predict_rows(network, array, None, batch)
-        steps_total = -(-len(array) // batch)
-        hooks = CallbackList.for_call(self, callbacks, verbose, steps=steps_total)
+            return predict_rows(network, array, None, size)
+        total = -(-len(array) // size)
+        hooks = CallbackList.for_call(self, callbacks, verbose, steps=total)
         hooks.on_predict_begin()
-        out = predict_rows(network, array, hooks, batch)
+        out = predict_rows(network, array, hooks, size)
         hooks.on_predict_end()
         return out
 
-    def predict_on_batch(self, x: Any) -> Array:
-        """Return the outputs for all rows of `x`, with as little ado as possible."""
-        network = self._network
-        if (
-            network is None
-            or self._stale
-            or type(x) is not np.ndarray
-            or x.shape[1:] != network.input_shape
-            or x.dtype not in READABLE
-        ):
-            x, _ = self._checked_input(x)
-            network = self.network_for(x)
-        rows = x.shape[0]
-        out = np.empty((rows, *network.output_shape), network.element)
-        network.predict(x, 0, rows, out)
-        return out
+    def _predict_feed(
+        self, feed: Feed, steps: int | None, verbose: Any, callbacks: Any
+    ) -> Array:
+        total = steps if steps is not None else feed.steps
+        hooks = CallbackList.for_call(self, callbacks, verbose, steps=total)
+        hooks.on_predict_begin()
+        found = []
+        for i, batch in enumerate(batches(feed, steps)):
+            hooks.on_predict_batch_begin(i)
+            found.append(self.predict_on_batch(batch.x))
+            hooks.on_predict_batch_end(i, {"outputs": found[-1]})
+            hooks.progress(i + 1, {})
+        hooks.on_predict_end()
+        if not found:
+            raise ValueError("predict: x gives no batches")
+        return np.concatenate(found)
 
     def predictor(self, max_batch: int = 1) -> Predictor:
         """Return the model prepared for calls with few rows.
@@ -274,8 +279,28 @@ class Trainer(Filed):
         return Predictor.of(self.network_for(None), rows)
 
 
-def _batch(call: str, batch_size: Any, steps: Any) -> int:
-    """Return the checked batch size of `evaluate` or `predict`."""
-    if steps is not None:
-        raise ValueError(f"{call}: steps is not supported")
-    return 32 if batch_size is None else integer(batch_size, f"{call}: batch_size", 1)
+def _count(value: Any, where: str) -> int | None:
+    """Return a number of things that may be left open."""
+    return None if value is None else integer(value, where, 1)
+
+
+def _size(rows: int, steps: int | None) -> int:
+    """Return the rows of a step when nobody says how many."""
+    return 32 if steps is None else max(-(-rows // steps), 1)
+
+
+def _is_zero(split: Any) -> bool:
+    return isinstance(split, int | float) and split == 0
+
+
+def _order(shuffle: Any) -> int:
+    """Return the number that the core knows an order by; see `Run`."""
+    if isinstance(shuffle, str) and shuffle == "batch":
+        return 2
+    return int(flag(shuffle, 'fit: shuffle (or "batch")'))
+
+
+def _reported(values: dict[str, Any], as_dict: bool) -> Any:
+    if as_dict:
+        return values
+    return list(values.values()) if len(values) > 1 else values["loss"]

@@ -27,8 +27,15 @@ BAD_ARGUMENTS = {
     },
     "initial_epoch": (lambda m, x, y: m.fit(x, y, initial_epoch=-1), "initial_epoch"),
     "verbose": (lambda m, x, y: m.fit(x, y, verbose=3), "verbose: expected"),
-    "shuffle": (lambda m, x, y: m.fit(x, y, shuffle="yes"), "shuffle: expected True"),
-    "steps_per_epoch": (lambda m, x, y: m.fit(x, y, steps_per_epoch=3), "only None"),
+    "shuffle": (lambda m, x, y: m.fit(x, y, shuffle="yes"), "shuffle.*: expected True"),
+    "steps_per_epoch": (
+        lambda m, x, y: m.fit(x, y, steps_per_epoch=0),
+        "fit: steps_per_epoch: expected an integer >= 1, got 0",
+    ),
+    "max_seconds": (
+        lambda m, x, y: m.fit(x, y, max_seconds=0),
+        r"fit: max_seconds: expected a number in \(0, inf\), got 0",
+    ),
     "callbacks": (lambda m, x, y: m.fit(x, y, callbacks=["x"]), "callbacks: .*'x'"),
     **{
         f"validation_split={value!r}": (
@@ -39,7 +46,7 @@ BAD_ARGUMENTS = {
     },
     "validation_data of one": (
         lambda m, x, y: m.fit(x, y, validation_data=(x,)),
-        r"\(x, y\) or \(x, y, sample_weight\)",
+        r"\(x, y\), \(x, y, sample_weight\) or",
     ),
     "validation_data array": (
         lambda m, x, y: m.fit(x, y, validation_data=x),
@@ -82,7 +89,7 @@ BAD_ARGUMENTS = {
         "batch_size",
     ),
     "predict batch_size": (lambda m, x, y: m.predict(x, batch_size=-3), "batch_size"),
-    "predict steps": (lambda m, x, y: m.predict(x, steps=2), "steps is not supported"),
+    "predict steps": (lambda m, x, y: m.predict(x, steps=2.5), "predict: steps: "),
     "set_weights count": (
         lambda m, x, y: m.set_weights(m.get_weights()[:-1]),
         "expected 4 weights, got 3",

@@ -110,7 +110,7 @@ class CallbackList:
 
     @classmethod
     def for_fit(
-        cls, model: Any, callbacks: Any, verbose: Any, *, epochs: int, steps: int
+        cls, model: Any, callbacks: Any, verbose: Any, *, epochs: int, steps: int | None
     ) -> Self:
         """Return the list for `fit`, with history and, unless silent, the progress."""
         level = verbosity(verbose)
@@ -118,7 +118,9 @@ class CallbackList:
         return cls(callbacks, True, level > 0, model, **params)
 
     @classmethod
-    def for_call(cls, model: Any, callbacks: Any, verbose: Any, *, steps: int) -> Self:
+    def for_call(
+        cls, model: Any, callbacks: Any, verbose: Any, *, steps: int | None
+    ) -> Self:
         """Return the list for `evaluate` or `predict`."""
         level = verbosity(verbose)
         return cls(callbacks, False, level > 0, model, verbose=level, steps=steps)

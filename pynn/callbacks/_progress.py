@@ -137,6 +137,7 @@ class ProgbarLogger(Callback):
             Values to show.
         """
         now = time.perf_counter()
+        self._seen = seen
         if self._bar and self._live and now - self._drawn >= _INTERVAL:
             self._drawn = now
             self._draw(seen, now, logs, last=False)
@@ -144,12 +145,12 @@ class ProgbarLogger(Callback):
     def _begin(self) -> None:
         self._live = _is_live()
         self._prefix = ""
-        self._width = 0
+        self._width = self._seen = 0
         self._start = self._drawn = time.perf_counter()
 
     def _end(self, logs: Logs | None) -> None:
         now = time.perf_counter()
-        steps = self.params.get("steps") or 1
+        steps = self.params.get("steps") or max(self._seen, 1)
         if self._bar and self._live:
             self._draw(steps, now, logs or {}, last=True)
             return
@@ -164,10 +165,11 @@ class ProgbarLogger(Callback):
 
     def _draw(self, seen: int, now: float, logs: Logs, *, last: bool) -> None:
         """Write the bar over what stands on the line."""
-        steps = max(self.params.get("steps") or 1, 1)
+        known = self.params.get("steps")  # None: batches that come until they end
+        steps = known or max(seen, 1)
         took = now - self._start
         each = took / max(seen, 1)
-        count = f"{seen:{len(str(steps))}d}/{steps}"
+        count = f"{seen:{len(str(steps))}d}/{steps if known or last else 'Unknown'}"
         rest = f"{took:.0f}s" if last else _remaining(each * (steps - seen))
         tail = f" {_per_step(each)}{self._values(logs)}"
         width = len(count) + _CELLS + len(rest) + 2

@@ -2,11 +2,15 @@
 """What a layer does with its weights, whatever they are for."""
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
 
-from pynn._variables import Array, Block, Variable, is_filled_later
+from pynn import initializers
+from pynn._checks import flag
+from pynn._variables import Array, Block, Variable, edited, is_filled_later
+from pynn.data import check_shape
 
 
 class Holder:
@@ -20,6 +24,7 @@ class Holder:
         self._blocks: list[Block] = []
         self._moving_blocks: list[Block] = []
         self._weights: list[Variable] = []
+        self._gradients: dict[int, Array] | None = None  # while `backward` runs
 
     @property
     def built(self) -> bool:
@@ -43,6 +48,63 @@ class Holder:
             variable.assign(np.asarray(start(shape, dtype=self.dtype)))
         self._weights.append(variable)
         return variable
+
+    def add_weight(
+        self,
+        shape: Sequence[int] = (),
+        initializer: Any = None,
+        dtype: object = None,
+        trainable: bool = True,
+        *,
+        name: str | None = None,
+    ) -> Variable:
+        """Make a weight, in `build` or in the constructor of a layer of your own.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            () for a single number.
+        initializer : str, callable or Initializer
+            "glorot_uniform" unless given.
+        dtype : None
+            Known from Keras; a layer has one type, its own.
+        trainable : bool
+            Whether training moves it. What is not trained may be written to by `call`.
+        name : str, optional
+
+        Returns
+        -------
+        Variable
+            NumPy functions and operators take it as an array.
+        """
+        given = shape if isinstance(shape, int | np.integer) else tuple(shape)
+        dims = check_shape(f"{self.name!r}: add_weight", given) if given != () else ()
+        if dtype is not None and np.dtype(dtype) != np.dtype(self.dtype):  # type: ignore[call-overload]
+            raise ValueError(
+                f"{self.name!r}: add_weight: expected dtype {self.dtype}, got {dtype!r}"
+            )
+        start = initializers.get(initializer or "glorot_uniform")
+        block = self.add_block(prod(dims[:-1]), dims[-1] if dims else 1)
+        called = name or f"variable_{len(self._weights)}"
+        made = self.place_weight(called, block, slice(None), dims, start)
+        made.trainable = flag(trainable, f"{self.name!r}: add_weight: trainable")
+        return made
+
+    def add_gradient(self, weight: Variable, value: Any) -> None:
+        """Take the gradient of the loss by a weight; called from `backward`.
+
+        Raises
+        ------
+        ValueError
+            If the shapes differ.
+        RuntimeError
+            If no training is under way.
+        """
+        if self._gradients is None:
+            raise RuntimeError(f"{self.name!r}: add_gradient belongs into backward()")
+        array = weight.checked(value)
+        before = self._gradients.get(id(weight))
+        self._gradients[id(weight)] = array if before is None else before + array
 
     @property
     def blocks(self) -> list[Block]:
@@ -93,6 +155,7 @@ class Holder:
     @trainable.setter
     def trainable(self, value: bool) -> None:
         self._trainable = bool(value)
+        edited()
 
     def get_weights(self) -> list[Array]:
         """Return copies of all weights."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from pynn import activations
 from pynn._checks import integer, optional_real, real
+from pynn._elementwise import Elementwise
 from pynn._lowering import Attr, Lowering
 from pynn.layers.base import Layer, Shape
 
@@ -26,6 +27,8 @@ def apply(lowering: Lowering, x: int, activation: Any) -> int:
     """Emit the records of what `resolve` returned."""
     if isinstance(activation, ElementwiseLayer):
         return activation.lower(lowering, x)
+    if activations.own(activation):
+        return lowering.python(x, Elementwise(activation, lowering.sample_shape(x)))
     return lowering.activate(x, *activations.lowered(activation))
 
 
@@ -63,6 +66,9 @@ class Activation(ElementwiseLayer):
     def __init__(self, activation: Any, **common: Any) -> None:
         super().__init__(**common)
         self.activation = activations.get(activation)
+
+    def lower(self, lowering: Lowering, x: int) -> int:
+        return apply(lowering, x, self.activation)
 
     def record(self) -> tuple[str, Attr]:
         return activations.lowered(self.activation)

@@ -2,7 +2,8 @@
 """What every layer answers: its weights, its output shape, its records, its config.
 
 A new layer subclasses `Layer` and overrides `build` (make the weights),
-`compute_output_shape`, `lower` (emit records) and `get_config`; nothing else.
+`compute_output_shape`, `get_config`, and either `lower` (emit records for the core) or
+`call` and `backward` (compute in NumPy).
 """
 
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from pynn._network import Memory, Network
 from pynn._variables import Array
 from pynn.data import as_input, as_rows, check_shape
 from pynn.layers._holder import Holder
+from pynn.layers._python import LayerPart
 
 Shape = tuple[int | None, ...]
 """A shape with its batch axis, which is None."""
@@ -96,7 +98,25 @@ class Layer(Holder):
 
     def lower(self, lowering: Lowering, x: int) -> int:
         """Emit the records that turn slot `x` into the returned slot."""
-        raise NotImplementedError(f"{type(self).__name__}.lower")
+        return lowering.python(x, LayerPart(self))
+
+    def call(self, inputs: Array, training: bool = False) -> Any:
+        """Return the outputs for an array of samples, ``(rows, ...)``.
+
+        For layers that compute in NumPy; those of this package leave it to the core.
+        `training` may be left out of the arguments.
+        """
+        raise NotImplementedError(f"{self}: define call(inputs, training=False)")
+
+    def backward(self, inputs: Array, outputs: Array, gradients: Array) -> Any:
+        """Return the gradient of the loss by `inputs`, given that by `outputs`.
+
+        The first two are what `call` took and gave. `add_gradient` takes those of the
+        weights.
+        """
+        raise NotImplementedError(
+            f"{self}: training needs backward(inputs, outputs, gradients)"
+        )
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments, as plain data."""
@@ -109,10 +129,20 @@ class Layer(Holder):
 
     # ---- shapes
 
+    def build_once(self, input_shape: Shape) -> None:
+        """Build, unless that was done, whatever an overridden `build` leaves out."""
+        if not self.built:
+            self.build(input_shape)
+            self._input_shape = self._input_shape or tuple(input_shape)
+
     @property
     def built(self) -> bool:
         """Whether the input shape is known and the weights exist."""
         return self._input_shape is not None
+
+    @built.setter
+    def built(self, value: bool) -> None:
+        """Known from Keras, where layers say so themselves at the end of `build`."""
 
     @property
     def input_shape(self) -> Shape:
@@ -147,7 +177,7 @@ class Layer(Holder):
     def network_for(self, x: Any) -> Network:
         """Return the layer compiled on its own, building it for `x` if need be."""
         if self._input_shape is None:
-            self.build((None, *as_rows(x, self._entry()).shape[1:]))
+            self.build_once((None, *as_rows(x, self._entry()).shape[1:]))
         shape = self.sample_shape(self.input_shape)
         if self._network is None or self._network.input_shape != shape:
             out = self.sample_shape(self.compute_output_shape(self.input_shape))

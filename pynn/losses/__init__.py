@@ -11,7 +11,7 @@ from pynn._lookup import find, known, resolve, table, to_config
 from pynn._names import snake_case
 from pynn._registry import CustomObjectScope
 from pynn._values import ALIASES, BY_TASK, task
-from pynn.losses._base import Loss
+from pynn.losses._base import Loss, LossFunctionWrapper
 from pynn.losses._hinge import (
     CategoricalHinge,
     Hinge,
@@ -89,7 +89,9 @@ __all__ = [
 _CLASSES: dict[str, type[Loss]] = {
     name: value
     for name, value in globals().items()
-    if isinstance(value, type) and issubclass(value, Loss) and value is not Loss
+    if isinstance(value, type)
+    and issubclass(value, Loss)
+    and value not in (Loss, LossFunctionWrapper)
 }
 _LOSSES = table(
     _CLASSES.values(), **{short: _CLASSES[name] for short, name in ALIASES.items()}
@@ -113,7 +115,8 @@ def get(
     identifier : str, dict, callable, type or Loss
         Names are those of the classes or functions in any case, the short ones ``mse
         mae mape msle bce kld``, and ``crossentropy`` or ``ce``, which picks the binary,
-        categorical or sparse one by shape.
+        categorical or sparse one by shape. A function of yours takes ``(y_true,
+        y_pred)`` as float64 arrays and returns a value per sample; see `Loss.call`.
     y_shape, output_shape : tuple of int, optional
         Shapes of targets and predictions with the batch axis, for the last two names.
 
@@ -133,11 +136,7 @@ def get(
         return find(name, _LOSSES, "loss")()
     if callable(identifier) and not isinstance(identifier, type | Loss):
         cls = _BY_FUNCTION.get(identifier)
-        if cls is None:
-            raise ValueError(
-                f"loss: functions of your own are not supported, got {identifier!r}"
-            )
-        return cls()
+        return cls() if cls is not None else LossFunctionWrapper(identifier)
     return resolve(identifier, _LOSSES, Loss, "loss")
 
 

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from pynn._checks import one_of
 from pynn._names import snake_case
 from pynn._values import Values, per_vector, weights_for
+from pynn.losses import _own
 
 REDUCTIONS = (
     "sum_over_batch_size",
@@ -24,6 +26,8 @@ REDUCTIONS = (
 
 class Loss:
     """Base of the losses.
+
+    A loss of your own overrides `call`, and `gradient` if its derivative is known.
 
     Parameters
     ----------
@@ -44,7 +48,7 @@ class Loss:
         Its parameters.
     """
 
-    kind: ClassVar[str]
+    kind: ClassVar[str] = ""
     fields: ClassVar[tuple[str, ...]] = ()
     from_logits: bool = False
 
@@ -67,7 +71,14 @@ class Loss:
     @property
     def signature(self) -> object:
         """What decides about the values: equal for losses that are alike."""
+        if self.python:
+            return self
         return type(self), self.kind, self.attr, self.from_logits
+
+    @property
+    def python(self) -> bool:
+        """Whether the values come from a `call` of the user's, not from the core."""
+        return type(self).call is not Loss.call
 
     def for_targets(self, y_true: Any) -> Loss:
         """Return the loss as it is to be computed on these targets."""
@@ -119,11 +130,34 @@ class Loss:
             raise ValueError(f"{type(self).__name__}: there are no samples to average")
         return total / count if count else 0.0
 
-    def values(self, y_true: Any, y_pred: Any) -> Values:
-        """Return the loss of each vector along the last axis."""
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Return the loss of each vector along the last axis, neither weighted nor
+        reduced.
+
+        A loss of your own gets float64 arrays with the batch as first axis, and returns
+        a value for each sample (further axes are averaged), or one for all.
+        """
         loss = self.for_targets(y_true)
         kind, attr, _ = loss.lowered(None)
         return per_vector(kind, attr, y_true, y_pred)
+
+    gradient: Any = None
+    """In a loss of your own, ``gradient(y_true, y_pred)``: the derivative of each
+    sample's value by its prediction, shaped as `y_pred`. Without it, training takes
+    central differences: two more calls for each column of the output."""
+
+    def values(self, y_true: Any, y_pred: Any) -> Values:
+        """Return what `call` does, as float64."""
+        if not self.python:
+            return np.asarray(self.call(y_true, y_pred))
+        true, pred = _own.arguments(y_true, y_pred)
+        found = _own.sample_values(self.call, true, pred, self.name)
+        return np.broadcast_to(found, len(pred)) if pred.ndim else found
+
+    def gradients(self, y_true: Any, y_pred: Any, weight: Any = None) -> Values:
+        """Return the gradient of the weighted mean over a batch, by `y_pred`."""
+        where = self.call, self.gradient
+        return _own.mean_gradient(*where, y_true, y_pred, weight, self.name)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make this loss again."""
@@ -134,3 +168,39 @@ class Loss:
     def from_config(cls, config: Mapping[str, Any]) -> Loss:
         """Make a loss from what `get_config` returned."""
         return cls(**config)
+
+
+class LossFunctionWrapper(Loss):
+    """The loss that a function of yours makes of targets and predictions.
+
+    Parameters
+    ----------
+    fn : callable
+        ``fn(y_true, y_pred, **kwargs)``, as `Loss.call`; ``fn.gradient``, if there is
+        one, as `Loss.gradient`.
+    reduction, name, dtype
+        As for `Loss`; the name is the function's by default.
+    **kwargs
+        Passed on to `fn`.
+    """
+
+    def __init__(
+        self,
+        fn: Callable[..., Any],
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: object = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(reduction, name or getattr(fn, "__name__", "loss"), dtype)
+        self.fn, self.kwargs = fn, kwargs
+        derivative = getattr(fn, "gradient", None)
+        self.gradient = derivative and partial(derivative, **kwargs)
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Return what the function does."""
+        return self.fn(y_true, y_pred, **self.kwargs)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make this loss again."""
+        return super().get_config() | {"fn": self.fn, **self.kwargs}
