@@ -18,7 +18,7 @@ def network(dtype=None, shape=(5,)):
             pynn.Input(shape, dtype=dtype),
             layers.Dense(37, "relu"),
             layers.Dropout(0.5),
-            pynn.Sequential([layers.Dense(4), layers.Dense(3)]),
+            pynn.Sequential([layers.Dense(4), layers.Dense(3, "softmax")]),
         ]
     )
 
