@@ -43,6 +43,7 @@ class Objective:
         self.weighted: set[int] = set()  # ids of those of `python` that take weights
         self._names: list[str] = []
         self._seen: tuple[Any, int] | None = None
+        self._goal: tuple[tuple[int, ...], Goal] | None = None  # and its output shape
 
     @property
     def names(self) -> list[str]:
@@ -99,16 +100,22 @@ class Objective:
                     f" targets: y has shape {y}, the output {output}"
                 )
         self.loss, self._names, self.core = loss, names, core
+        self._goal = None
         self.python = [m for m in made if m not in core] + heavy
         self.weighted = {id(m) for m in heavy}
 
     def goal(self, y: Array, output_shape: tuple[int, ...]) -> Goal:
         """Return what a plan has to compute on targets `y`."""
         assert self.loss is not None
+        if self._goal is not None and self._goal[0] == output_shape:
+            return self._goal[1]
         scores: list[tuple[str, Attr]] = [(m.kind, m.attr_for(y)) for m in self.core]
         inner, width = slot_of(output_shape)
         width = 1 if self.loss.kind in LABEL_LOSSES else width
-        return Goal(self.loss.for_targets(y), tuple(scores), Slot(inner, width))
+        goal = Goal(self.loss.for_targets(y), tuple(scores), Slot(inner, width))
+        if not _looks_at_targets(self.loss, self.core):
+            self._goal = output_shape, goal
+        return goal
 
     def finish(self, sums: Array, rows: float) -> dict[str, float]:
         """Return loss and metrics from the core's sums, in the order of `names`."""
@@ -165,6 +172,13 @@ class Objective:
         """Start the metrics that are not computed in C again."""
         for metric in self.python:
             metric.reset_state()
+
+
+def _looks_at_targets(loss: Loss, core: list[MeanMetric]) -> bool:
+    """Whether what is computed depends on the values of targets."""
+    return type(loss).for_targets is not Loss.for_targets or any(
+        type(m).attr_for is not MeanMetric.attr_for for m in core
+    )
 
 
 def _checked(y: Array, rows: int, output_shape: tuple[int, ...], loss: Loss) -> Array:

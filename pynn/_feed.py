@@ -3,6 +3,7 @@
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence, Set
+from itertools import count
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -92,7 +93,7 @@ class Feed:
     def _start(self) -> Iterator[Any]:
         if not self._numbered:
             return iter(self._source)
-        numbers: Any = range(self.steps) if self.steps is not None else _count()
+        numbers: Any = count() if self.steps is None else range(self.steps)
         if self._seed is not None:
             shape = (len(numbers),)
             drawn = random("permutation", 0, 0, self._seed, self._passes, shape)
@@ -128,13 +129,6 @@ def alone(call: str, y: Any, weight: Any) -> None:
             raise ValueError(
                 f"{call}: x gives batches, which have their own {name}; leave it out"
             )
-
-
-def _count() -> Iterator[int]:
-    number = 0
-    while True:
-        yield number
-        number += 1
 
 
 def warn_of_the_end(wanted: int, found: int) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from pynn._engine import Plan
+from pynn._feed import warn_of_the_end
 from pynn._network import Goal, Network
 from pynn._variables import Array, aligned, edits
 from pynn.data import split_at, warn_of_new_classes
@@ -146,6 +147,8 @@ class Run:
         if self.whole:
             self.step -= passes * self.steps
             return passes, bad
+        if passes and self.step < self.steps:
+            warn_of_the_end(self.steps, self.step)
         return int(passes > 0 or self.step >= self.steps), bad
 
     def _train(

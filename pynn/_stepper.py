@@ -133,7 +133,7 @@ def single(network: Network, goal: Goal, optimizer: "OptimizerLike", rows: Rows)
     kept = network.singles.get(count)
     if (
         kept is not None
-        and kept.goal == goal
+        and (kept.goal is goal or kept.goal == goal)
         and kept.optimizer is optimizer
         and kept.slots is optimizer.slots
         and kept.edits == edits()
