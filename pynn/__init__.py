@@ -29,14 +29,17 @@ if TYPE_CHECKING:
     )
     from pynn._info import show_config
     from pynn.layers import Input, Layer
-    from pynn.models import Sequential
+    from pynn.layers.symbolic import KerasTensor
+    from pynn.models import Model, Sequential
     from pynn.predictor import Predictor
     from pynn.training import DivergenceWarning
 
 __all__ = [
     "DivergenceWarning",
     "Input",
+    "KerasTensor",
     "Layer",
+    "Model",
     "Predictor",
     "Sequential",
     "__version__",
@@ -66,7 +69,9 @@ set_num_threads = _engine.set_num_threads
 _HOMES = {
     "DivergenceWarning": "pynn.training",
     "Input": "pynn.layers",
+    "KerasTensor": "pynn.layers",
     "Layer": "pynn.layers",
+    "Model": "pynn.models",
     "Predictor": "pynn.predictor",
     "Sequential": "pynn.models",
     "show_config": "pynn._info",

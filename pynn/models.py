@@ -5,19 +5,18 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Self
 
 from pynn import layers
-from pynn._lowering import Lowering
-from pynn._network import Network
+from pynn._model import Model
 from pynn._registry import CustomObjectScope
 from pynn._storage import Location
 from pynn._storage.configs import translated
-from pynn._summary import Summarized
-from pynn._variables import Block, Variable, edited
-from pynn.data import as_rows
-from pynn.layers.base import Layer, Shape
+from pynn.layers import KerasTensor
+from pynn.layers.base import Layer
 from pynn.layers.input import InputLayer
 from pynn.training import Trainer
 
 __all__ = [
+    "Functional",
+    "Model",
     "Sequential",
     "clone_model",
     "load_model",
@@ -26,7 +25,7 @@ __all__ = [
 ]
 
 
-class Sequential(Summarized, Trainer):
+class Sequential(Model):
     """A chain of layers.
 
     Its weights exist as soon as the shape of the input is known: from an `Input` at
@@ -45,31 +44,19 @@ class Sequential(Summarized, Trainer):
         If two layers share a name or the shapes do not fit together.
     """
 
-    expected_ndim = 1
-
     def __init__(
         self,
-        layers: Iterable[Layer] | None = None,
+        layers: Iterable[Layer | KerasTensor] | None = None,
         trainable: bool = True,
         name: str | None = None,
     ) -> None:
         super().__init__(name=name, trainable=trainable)
-        self._start_training()
-        self._input: InputLayer | None = None
-        self._layers: list[Layer] = []
-        self._stale = True  # the network does not follow the layers yet
+        self._start()
         for layer in layers or ():
             self.add(layer)
 
-    # ---- structure
-
-    @property
-    def layers(self) -> list[Layer]:
-        """The layers, without the input."""
-        return list(self._layers)
-
-    def add(self, layer: Layer) -> None:
-        """Append a layer.
+    def add(self, layer: Layer | KerasTensor) -> None:
+        """Append a layer; the first may be an input.
 
         Raises
         ------
@@ -77,6 +64,8 @@ class Sequential(Summarized, Trainer):
             If it is none, its name is taken, or it cannot follow the others; the model
             is as before.
         """
+        if isinstance(layer, KerasTensor) and isinstance(layer.layer, InputLayer):
+            layer = layer.layer
         if not isinstance(layer, Layer):
             raise ValueError(f"{self.name!r}: expected a layer, got {layer!r}")
         if isinstance(layer, InputLayer):
@@ -95,8 +84,8 @@ class Sequential(Summarized, Trainer):
         try:
             if entry is None and len(self._layers) == 1:
                 self._take_shape(layer)
-            if self._input_shape is not None:
-                self._build_layers(self._input_shape)
+            if self._input is not None:
+                self._build_layers(self._input)
         except BaseException:
             self._layers.pop()
             self._input_shape, self._input = shape, entry
@@ -120,161 +109,99 @@ class Sequential(Summarized, Trainer):
         self._stale = True
         return self._layers.pop()
 
-    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
-        """Return a layer by name or by index; ValueError if there is none."""
-        if (name is None) == (index is None):
-            raise ValueError("get_layer: expected either a name or an index")
-        for i, layer in enumerate(self._layers):
-            if layer.name == name or i == index:
-                return layer
-        known = ", ".join(layer.name for layer in self._layers)
-        wanted = f"called {name!r}" if index is None else f"number {index}"
-        raise ValueError(f"{self.name!r}: no layer {wanted}; layers: {known}")
+    @classmethod
+    def _assembled(cls, members: list[Layer], name: str | None) -> Self:
+        return cls(members, name=name)
 
-    # ---- building
 
-    def build(self, input_shape: Shape) -> None:
-        """Make the weights for inputs of `input_shape` (batch axis included)."""
-        if self._input is not None and self._input.shape != tuple(input_shape):
-            raise ValueError(
-                f"{self.name!r}: built for {self._input.shape}, got {input_shape}"
-            )
-        entry = InputLayer(batch_shape=input_shape)
-        self._build_layers(entry.shape)
-        entry.dtype = self.dtype
+class Functional(Model):
+    """What ``Model(inputs, outputs)`` returns; see `Model`."""
+
+    def __init__(
+        self, inputs: Any, outputs: Any, name: str | None = None, trainable: bool = True
+    ) -> None:
+        super().__init__(name=name)
+        self._start()
+        start, end = _alone(inputs, "inputs"), _alone(outputs, "outputs")
+        self._layers = _between(start, end)
+        entry = start.layer
+        if not isinstance(entry, InputLayer):
+            entry = InputLayer(batch_shape=start.shape, dtype=start.dtype)
         self._input, self._input_shape = entry, entry.shape
-        self._stale = True
-
-    def _build_layers(self, shape: Shape) -> None:
-        self.compute_output_shape(shape)  # all shapes before any weight
-        self._choose_dtype()
-        for layer in self._layers:
-            if not layer.built:
-                layer.dtype = self.dtype
-                layer.build_once(shape)
-            shape = layer.compute_output_shape(shape)
-
-    def _choose_dtype(self) -> None:
-        """Take the one type that layers were given or already have."""
-        members = [*([self._input] if self._input else []), *self._layers]
-        found = {m.dtype for m in members if m.dtype_given or m.weights}
-        if len(found) > 1:
-            raise ValueError(
-                f"{self.name!r}: all layers need one dtype, got {sorted(found)}"
-            )
-        self.dtype_given = bool(found)
-        self.dtype = found.pop() if found else self.dtype
-
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """Return the shape of the output, batch axis included."""
-        shape = tuple(input_shape)
-        for layer in self._layers:
-            shape = layer.compute_output_shape(shape)
-        return shape
-
-    def network_for(self, x: Any) -> Network:
-        """Return the compiled layers, building them for `x` if need be."""
-        if self._input_shape is None or not self._layers:
-            shape = as_rows(x, self._entry()).shape
-            if not self._layers:
-                raise ValueError(f"{self.name!r} has no layers")
-            self.build((None, *(shape[1:] or (1,))))
-        if self._stale or self._network is None:
-            input_shape = self.sample_shape(self.input_shape)
-            output_shape = self.sample_shape(self.output_shape)
-            if self._network is None:
-                self._network = Network(
-                    self, input_shape, output_shape, self.dtype, self._memory
-                )
-            else:
-                self._network.rebuild(input_shape, output_shape)
-            self._stale = False
-        return self._network
-
-    def lower(self, lowering: Lowering, x: int) -> int:
-        """Emit the records of all layers."""
-        for layer in self._layers:
-            x = layer.lower(lowering, x)
-        return x
-
-    # ---- weights
+        self._build_layers(entry)
+        if not trainable:
+            self.trainable = False
 
     @property
-    def blocks(self) -> list[Block]:
-        """Parameter blocks of all layers."""
-        return [block for layer in self._layers for block in layer.blocks]
-
-    @property
-    def moving_blocks(self) -> list[Block]:
-        """Blocks of moving statistics of all layers."""
-        return [block for layer in self._layers for block in layer.moving_blocks]
-
-    @property
-    def weights(self) -> list[Variable]:
-        """Weights of all layers, layer by layer."""
-        return [weight for layer in self._layers for weight in layer.weights]
-
-    @property
-    def trainable_weights(self) -> list[Variable]:
-        """Weights that training changes."""
-        if not self.trainable:
-            return []
-        return [w for layer in self._layers for w in layer.trainable_weights]
-
-    @property
-    def trainable(self) -> bool:
-        """Whether training changes the weights; setting it sets all layers."""
-        return self._trainable
-
-    @trainable.setter
-    def trainable(self, value: bool) -> None:
-        self._trainable = bool(value)
-        edited()
-        for layer in self._layers:
-            layer.trainable = value
-
-    # ---- description
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the layers as plain data, without weights."""
-        members = [*([self._input] if self._input else []), *self._layers]
-        return {
-            "name": self.name,
-            "trainable": self.trainable,
-            "dtype": self.dtype,
-            "layers": [layers.serialize(layer) for layer in members],
-        }
+    def layers(self) -> list[Layer]:
+        """The layers, the input among them."""
+        assert self._input is not None
+        return [self._input, *self._layers]
 
     @classmethod
-    def from_config(
-        cls,
-        config: Mapping[str, Any],
-        custom_objects: Mapping[str, Any] | None = None,
-    ) -> Self:
-        """Make a model with new weights from what `get_config` returned."""
-        members = [layers.deserialize(c, custom_objects) for c in config["layers"]]
-        model = cls(members, name=config.get("name"))
-        if not config.get("trainable", True):
-            model._trainable = False
-        return model
+    def _assembled(cls, members: list[Layer], name: str | None) -> Self:
+        if not members or not isinstance(members[0], InputLayer):
+            raise ValueError(f"{cls.__name__}: expected an input and layers")
+        symbol = start = members[0].output
+        for layer in members[1:]:
+            symbol = layer(symbol)
+        return cls(start, symbol, name=name)
 
 
+def _alone(given: Any, name: str) -> KerasTensor:
+    """Return a symbolic tensor that may stand alone in a list, tuple or dict."""
+    values = list(given.values()) if isinstance(given, Mapping) else given
+    if isinstance(values, list | tuple) and len(values) == 1:
+        values = values[0]
+    if isinstance(values, list | tuple):
+        raise ValueError(
+            f"Model: {name}: expected one tensor, got {len(values)}: models are chains"
+            " of layers"
+        )
+    if not isinstance(values, KerasTensor):
+        raise ValueError(
+            f"Model: {name}: expected a symbolic tensor, as Input(...) and layers"
+            f" applied to it return, got {given!r}"
+        )
+    return values
+
+
+def _between(start: KerasTensor, end: KerasTensor) -> list[Layer]:
+    """Return the layers that lead from one symbolic tensor to another."""
+    found: list[Layer] = []
+    at: KerasTensor | None = end
+    while at is not None and at.layer is not start.layer:
+        if any(layer is at.layer for layer in found):
+            raise ValueError(f"Model: {at.layer} is used twice; a layer has one place")
+        if any(layer.name == at.name for layer in found):
+            raise ValueError(
+                f"Model: two layers are called {at.name!r}; names must be unique"
+            )
+        found.append(at.layer)
+        at = at.source
+    if at is None or not found:
+        raise ValueError(f"Model: no layers lead from inputs {start} to outputs {end}")
+    return found[::-1]
+
+
+Model._functional = Functional
 layers.include(Sequential)
+layers.include(Functional)
 
 
 def clone_model(
-    model: Sequential,
+    model: Model,
     input_tensors: None = None,
     clone_function: Callable[[Layer], Layer] | None = None,
     call_function: None = None,
     recursive: bool = False,
     **common: Any,
-) -> Sequential:
+) -> Model:
     """Return a model of the same layers with fresh weights, not compiled.
 
     Parameters
     ----------
-    model : Sequential
+    model : Model
     input_tensors, call_function
         Known from Keras; only None is supported.
     clone_function : callable, optional
@@ -294,21 +221,24 @@ def clone_model(
             "clone_model: only model, clone_function and recursive are supported, got"
             f" {', '.join(common) or 'input_tensors or call_function'}"
         )
-    if not isinstance(model, Sequential):
-        raise ValueError(f"clone_model: expected a Sequential, got {model!r}")
+    if not isinstance(model, Model):
+        raise ValueError(f"clone_model: expected a model, got {model!r}")
     if clone_function is None:
         return type(model).from_config(model.get_config())
     members: list[Layer] = [*([model._input] if model._input else [])]
     members = [layers.deserialize(layers.serialize(entry)) for entry in members]
-    for layer in model.layers:
-        if recursive and isinstance(layer, Sequential):
+    for layer in model._layers:
+        if recursive and isinstance(layer, Model):
             made: Layer = clone_model(layer, None, clone_function, recursive=True)
         else:
             made = clone_function(layer)
         if not isinstance(made, Layer):
             raise ValueError(f"clone_function: expected a layer, got {made!r}")
         members.append(made)
-    return type(model)(members, trainable=model.trainable, name=model.name)
+    copied: Model = type(model)._assembled(members, model.name)
+    if not model.trainable:
+        copied.trainable = False
+    return copied
 
 
 def model_from_json(

@@ -30,6 +30,7 @@ LEVELS = [
     {"sklearn", "onnx", "c_export", "distributed"},
     {"saving"},
     {"models"},
+    {"_model"},
     {"_summary"},
     {"training"},
     {"_batchwise", "_fit"},

@@ -18,6 +18,7 @@ from pynn.layers.dropout import (
 from pynn.layers.input import Input, InputLayer
 from pynn.layers.noise import GaussianDropout, GaussianNoise
 from pynn.layers.reshape import Flatten, Reshape
+from pynn.layers.symbolic import KerasTensor
 
 __all__ = [
     "ELU",
@@ -30,6 +31,7 @@ __all__ = [
     "GaussianNoise",
     "Input",
     "InputLayer",
+    "KerasTensor",
     "Layer",
     "LeakyReLU",
     "ReLU",

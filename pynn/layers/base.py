@@ -17,9 +17,8 @@ from pynn._variables import Array
 from pynn.data import as_input, as_rows, check_shape
 from pynn.layers._holder import Holder
 from pynn.layers._python import LayerPart
-
-Shape = tuple[int | None, ...]
-"""A shape with its batch axis, which is None."""
+from pynn.layers.symbolic import Placed
+from pynn.layers.symbolic import Shape as Shape
 
 _NOT_YET = (
     "kernel_regularizer",
@@ -30,7 +29,7 @@ _NOT_YET = (
 )
 
 
-class Layer(Holder):
+class Layer(Placed, Holder):
     """Base of all layers.
 
     Parameters
@@ -84,6 +83,7 @@ class Layer(Holder):
         self._input_shape: Shape | None = None
         self._network: Network | None = None
         self._memory: Memory | None = None  # of the network that a copy continues
+        self._source = None
 
     # ---- what subclasses override
 
@@ -168,8 +168,8 @@ class Layer(Holder):
 
     # ---- use on its own
 
-    def __call__(self, x: Any, training: bool = False) -> Array:
-        """Apply the layer to an array whose first axis is the batch."""
+    def compute(self, x: Any, training: bool) -> Array:
+        """Return the output for an array whose first axis is the batch."""
         network = self.network_for(x)
         array = as_input(x, network.input_shape, self._entry)
         return network.forward(array, training)
@@ -187,7 +187,7 @@ class Layer(Holder):
     def __getstate__(self) -> dict[str, Any]:
         network = self._network
         memory = self._memory if network is None else network.memory
-        return self.__dict__ | {"_network": None, "_memory": memory}
+        return self.__dict__ | {"_network": None, "_memory": memory, "_source": None}
 
     def _entry(self) -> str:
         """Return what messages call the place that the input goes into."""

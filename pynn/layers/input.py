@@ -7,6 +7,7 @@ from typing import Any
 from pynn._lowering import Lowering
 from pynn.data import check_shape
 from pynn.layers.base import Layer, Shape
+from pynn.layers.symbolic import KerasTensor
 
 
 class InputLayer(Layer):
@@ -45,6 +46,16 @@ class InputLayer(Layer):
         self.batch_size = batch_size
         self.build(self.shape)
 
+    @property
+    def output(self) -> KerasTensor:
+        """The beginning of a chain of layers."""
+        return KerasTensor(self.shape, self.dtype, self)
+
+    @property
+    def input(self) -> KerasTensor:
+        """The same as `output`."""
+        return self.output
+
     def lower(self, lowering: Lowering, x: int) -> int:
         return x
 
@@ -60,6 +71,12 @@ def Input(
     dtype: object = None,
     batch_shape: Sequence[int | None] | None = None,
     name: str | None = None,
-) -> InputLayer:
-    """Return the first entry of a model; see `InputLayer`."""
-    return InputLayer(shape, batch_size, dtype, batch_shape, name)
+) -> KerasTensor:
+    """Return a symbolic tensor: the beginning of a chain of layers, or of a Sequential.
+
+    Parameters
+    ----------
+    shape, batch_size, dtype, batch_shape, name
+        See `InputLayer`.
+    """
+    return InputLayer(shape, batch_size, dtype, batch_shape, name).output
