@@ -24,7 +24,7 @@ def load(name):
 
 def test_every_program_has_a_test():
     programs = [path.stem for path in sorted(FOLDER.glob("*.py"))]
-    assert len(programs) >= 9
+    assert len(programs) >= 10
     tests = vars(sys.modules[__name__])
     assert [name for name in programs if f"test_{name}" not in tests] == []
 
@@ -150,6 +150,20 @@ def test_optimisation(capsys, tmp_path):
     assert "not finite from epoch 3, step 2 of 16 on: scale" in capsys.readouterr().out
     if has_matplotlib():
         assert len(list(tmp_path.glob("optimisation_*.png"))) == 5
+
+
+def test_vanishing_gradients(tmp_path):
+    picture = tmp_path / "gradients.png" if has_matplotlib() else None
+    found = load("vanishing_gradients").main(picture)
+    assert {name: len(norms) for name, norms in found.items()} == {
+        "sigmoid": 10,
+        "tanh": 10,
+        "ReLU": 10,
+    }
+    assert found["sigmoid"][0] < found["ReLU"][0] / 100
+    assert found["sigmoid"][0] < found["sigmoid"][-1] / 100
+    assert found["ReLU"][0] > found["ReLU"][-1] / 100
+    assert picture is None or picture.read_bytes()[1:4] == b"PNG"
 
 
 def has_matplotlib():
