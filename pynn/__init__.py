@@ -24,22 +24,31 @@ if TYPE_CHECKING:
         models,
         optimizers,
         plotting,
+        random,
         saving,
         utils,
     )
     from pynn._info import show_config
+    from pynn.initializers import Initializer
     from pynn.layers import Input, Layer
     from pynn.layers.symbolic import KerasTensor
+    from pynn.losses import Loss
+    from pynn.metrics import Metric
     from pynn.models import Model, Sequential
+    from pynn.optimizers import Optimizer
     from pynn.predictor import Predictor
     from pynn.training import DivergenceWarning
 
 __all__ = [
     "DivergenceWarning",
+    "Initializer",
     "Input",
     "KerasTensor",
     "Layer",
+    "Loss",
+    "Metric",
     "Model",
+    "Optimizer",
     "Predictor",
     "Sequential",
     "__version__",
@@ -57,10 +66,12 @@ __all__ = [
     "models",
     "optimizers",
     "plotting",
+    "random",
     "saving",
     "set_num_threads",
     "show_config",
     "utils",
+    "version",
 ]
 
 get_num_threads = _engine.get_num_threads
@@ -68,16 +79,25 @@ set_num_threads = _engine.set_num_threads
 
 _HOMES = {
     "DivergenceWarning": "pynn.training",
+    "Initializer": "pynn.initializers",
     "Input": "pynn.layers",
     "KerasTensor": "pynn.layers",
     "Layer": "pynn.layers",
     "Model": "pynn.models",
+    "Loss": "pynn.losses",
+    "Metric": "pynn.metrics",
+    "Optimizer": "pynn.optimizers",
     "Predictor": "pynn.predictor",
     "Sequential": "pynn.models",
     "show_config": "pynn._info",
 }
 
 _alias.install("pynn.keras", "pynn")
+
+
+def version() -> str:
+    """Return the version of pynn."""
+    return __version__
 
 
 def __getattr__(name: str) -> Any:

@@ -2,7 +2,14 @@
 """Names that Keras scripts look for under ``keras.backend``."""
 
 from pynn._names import clear_names
-from pynn.config import epsilon, floatx, set_epsilon, set_floatx, standardize_dtype
+from pynn.config import (
+    backend,
+    epsilon,
+    floatx,
+    set_epsilon,
+    set_floatx,
+    standardize_dtype,
+)
 
 __all__ = [
     "backend",
@@ -13,11 +20,6 @@ __all__ = [
     "set_floatx",
     "standardize_dtype",
 ]
-
-
-def backend() -> str:
-    """Return "pynn"."""
-    return "pynn"
 
 
 def clear_session(free_memory: bool = True) -> None:

@@ -3,10 +3,22 @@
 
 from pynn._ops import DTYPES
 
-__all__ = ["epsilon", "floatx", "set_epsilon", "set_floatx", "standardize_dtype"]
+__all__ = [
+    "backend",
+    "epsilon",
+    "floatx",
+    "set_epsilon",
+    "set_floatx",
+    "standardize_dtype",
+]
 
 _floatx = "float32"
 _epsilon = 1e-7
+
+
+def backend() -> str:
+    """Return "pynn"."""
+    return "pynn"
 
 
 def floatx() -> str:

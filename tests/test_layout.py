@@ -40,7 +40,16 @@ LEVELS = [
     {"_compiled", "_run", "predictor"},
     {"callbacks"},
     {"_storage"},
-    {"layers", "losses", "metrics", "optimizers", "datasets", "utils", "_feed"},
+    {
+        "layers",
+        "losses",
+        "metrics",
+        "optimizers",
+        "datasets",
+        "utils",
+        "random",
+        "_feed",
+    },
     {"plotting"},
     {
         "activations",

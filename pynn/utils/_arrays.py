@@ -1,78 +1,18 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Small helpers around a training script."""
+"""Labels and vectors, seeds, and the picture of a model."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import count
 from typing import Any
 
 import numpy as np
 
 from pynn import _engine
 from pynn._checks import integer
-from pynn.backend import clear_session
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-__all__ = [
-    "PyDataset",
-    "Sequence",
-    "clear_session",
-    "normalize",
-    "plot_model",
-    "set_random_seed",
-    "to_categorical",
-]
-
 _MAX_SEED = 2**32 - 1  # what NumPy takes
-
-
-class PyDataset:
-    """Base of data that come as batches, by number.
-
-    A subclass has ``__getitem__(i)``, which returns batch `i` as ``(x, y)`` or ``(x, y,
-    sample_weight)``, and ``__len__()``; without a length it goes on for ever.
-    `on_epoch_begin` and `on_epoch_end` may change it between epochs. `fit`, `evaluate`
-    and `predict` take any object that has these methods.
-
-    Parameters
-    ----------
-    workers, use_multiprocessing, max_queue_size
-        Known from Keras; batches are asked for in the calling thread.
-    """
-
-    def __init__(
-        self,
-        workers: int = 1,
-        use_multiprocessing: bool = False,
-        max_queue_size: int = 10,
-    ) -> None:
-        self.workers, self.use_multiprocessing = workers, use_multiprocessing
-        self.max_queue_size = max_queue_size
-
-    def __getitem__(self, index: int) -> Any:
-        """Return batch number `index`."""
-        raise NotImplementedError(f"{type(self).__name__} must define __getitem__")
-
-    @property
-    def num_batches(self) -> int | None:
-        """Number of batches, or None if they do not end."""
-        length = getattr(self, "__len__", None)
-        return None if length is None else int(length())
-
-    def __iter__(self) -> Iterator[Any]:
-        numbers = count() if self.num_batches is None else range(self.num_batches)
-        return (self[i] for i in numbers)
-
-    def on_epoch_begin(self) -> None:
-        """Called before each epoch."""
-
-    def on_epoch_end(self) -> None:
-        """Called after each epoch."""
-
-
-Sequence = PyDataset  # its name in Keras 2
 
 
 def set_random_seed(seed: int) -> None:
