@@ -8,7 +8,7 @@ from pynn._compiled import Objective
 from pynn._exam import Exam
 from pynn._feed import Feed, alone, is_feed
 from pynn._network import Network
-from pynn._run import Rows, Run
+from pynn._run import Rows, Run, Standing
 from pynn._stepper import single
 from pynn._variables import Array
 from pynn.callbacks import History
@@ -28,6 +28,8 @@ class Compilable(Layer):
         self.optimizer: Optimizer | None = None
         self.history: History | None = None
         self.stop_training = False
+        self._standing: Standing | None = None  # of the `fit` that is under way
+        self._resumed: dict[str, Any] | None = None  # where it goes on, if not afresh
         self._objective: Objective | None = None
         self._compile_config: dict[str, Any] | None = None
 

@@ -51,6 +51,20 @@ class Filed(Compilable):
 
         foreign.load_weights(self, filepath, skip_mismatch)
 
+    # ---- training that goes on
+
+    def _checkpoint(self, path: str, epoch: int, within: bool) -> None:
+        """Write where training stands; see `_storage.archive.checkpoint`."""
+        from pynn._storage import archive
+
+        archive.checkpoint(self, path, epoch, within)  # type: ignore[arg-type]
+
+    def _resume(self, path: str) -> None:
+        """Restore what `_checkpoint` wrote; the present `fit` goes on from there."""
+        from pynn._storage import archive
+
+        self._resumed = archive.resume(self, path)  # type: ignore[arg-type]
+
     # ---- plain data
 
     def to_json(self, **options: Any) -> str:
@@ -98,9 +112,9 @@ class Filed(Compilable):
     # ---- copies
 
     def __getstate__(self) -> dict[str, Any]:
-        if self._objective is not None and self.built:
+        if self._objective is not None and self.built and self._standing is None:
             self.network_for(None).sync()  # a copy goes on like this one
-        return super().__getstate__()
+        return super().__getstate__() | {"_standing": None, "_resumed": None}
 
     def __copy__(self) -> Self:
         return copy.deepcopy(self)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pynn._checks import integer, real
 from pynn._compiled import Objective
 from pynn._exam import Exam
-from pynn._run import SLICE_SECONDS, Run
+from pynn._run import SLICE_SECONDS, Run, Standing
 from pynn._stream import Stream
 from pynn._variables import Array
 from pynn.callbacks import CallbackList, History
@@ -57,6 +57,7 @@ class Fit:
         assert history is not None
         model.history, model.stop_training = history, False
         model.reset_metrics()
+        model._resumed = None
         hooks.on_train_begin()
         watched = self.validation is not None or len(hooks.callbacks) > 1
         try:
@@ -71,6 +72,7 @@ class Fit:
                 self._epochs(model, run, hooks)
         finally:
             run.close()
+            model._standing = model._resumed = None
         hooks.on_train_end()
         return history
 
@@ -107,12 +109,16 @@ class Fit:
         self, model: "Trainer", run: "Run | Stream", hooks: CallbackList
     ) -> None:
         _, objective = model._needs_compile("fit")
-        for epoch in range(self.start, self.epochs):
+        for epoch in range(self._first(model, run), self.epochs):
             if not run.begin():
                 break
             hooks.on_epoch_begin(epoch)
             objective.reset_python()
             sums = run.new_sums()
+            model._standing = Standing(epoch, run, sums)
+            if model._resumed is not None:
+                run.enter(model._resumed, sums)
+                model._resumed = None
             finished = False
             while not finished and not (model.stop_training and run.step):
                 finished = self._slice(model, run, sums, epoch, hooks)
@@ -124,6 +130,13 @@ class Fit:
             hooks.on_epoch_end(epoch, dict(sorted(logs.items())))
             if model.stop_training:
                 break
+
+    def _first(self, model: "Trainer", run: "Run | Stream") -> int:
+        """Return the epoch to begin with, after going to where it was left."""
+        if model._resumed is None:
+            return self.start
+        run.resume(model._resumed)
+        return integer(model._resumed["epoch"], "epoch of the backup", 0)
 
     def _slice(
         self,

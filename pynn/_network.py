@@ -126,6 +126,7 @@ class Network:
         """Go on like the network that `memory` is of."""
         self.seed, self.epoch, self._forwards, self._era = memory
         self._plans.clear()
+        self.singles.clear()
 
     def rebuild(
         self, input_shape: tuple[int, ...], output_shape: tuple[int, ...]

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Training and evaluation in slices: what stands between two calls of the core."""
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -40,6 +40,14 @@ class Rows(NamedTuple):
         if labels:
             warn_of_new_classes(self.y[:kept], self.y[kept:])
         return self.part(0, kept), self.part(kept, rows)
+
+
+class Standing(NamedTuple):
+    """Where `fit` is: the epoch, what trains, and the sums of the epoch so far."""
+
+    epoch: int
+    run: Any
+    sums: Array
 
 
 class Run:
@@ -90,6 +98,56 @@ class Run:
         self._runs = network.runs()
         self.plan = network.plan(goal, self.batch, self._runs)
         self.order = np.empty(self.count, np.int64) if self.shuffle else None
+
+    def standing(self) -> dict[str, int]:
+        """Return where in the rows this training is, for `resume` and `enter`."""
+        return {
+            "rows": self.count,
+            "batch": self.batch,
+            "position": self.position,
+            "step": self.step,
+            "seen": self.seen,
+        }
+
+    def resume(self, left: Mapping[str, Any]) -> None:
+        """Go where another run on the same rows stood, before `begin`.
+
+        Parameters
+        ----------
+        left : dict
+            What it stood at, as "run".
+
+        Raises
+        ------
+        ValueError
+            If its rows were others.
+        """
+        there, own = left["run"], self.standing()
+        position = there.get("position")
+        same = all(there.get(name) == own[name] for name in ("rows", "batch"))
+        if not same or type(position) is not int or not 0 <= position < self.count:
+            raise ValueError(
+                f"fit: expected to go on with batches of {there.get('batch')} of"
+                f" {there.get('rows')} rows, got {self.batch} of {self.count}"
+            )
+        self.position = position
+        self.plan = self.network.plan(self.goal, self.batch, self._runs)  # of its seed
+        if position and self.shuffle:
+            self.order = self.network.order(self.count, self.batch, self.shuffle)
+
+    def enter(self, left: Mapping[str, Any], sums: Array) -> None:
+        """After `begin`, go on in the midst of an epoch if it was left there.
+
+        Parameters
+        ----------
+        left : dict
+            What the other run stood at, as "run", and its "sums" or None.
+        sums : array (1, sums)
+            Those of the epoch; overwritten.
+        """
+        if left["sums"] is not None:
+            sums[0] = left["sums"]
+            self.step, self.seen = left["run"]["step"], left["run"]["seen"]
 
     def new_sums(self, epochs: int = 1) -> Array:
         """Return zeros for `advance`, a row for each epoch."""

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Training on batches as they come."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -88,6 +88,16 @@ class Stream:
         if self._next is None and self._limit is not None:
             warn_of_the_end(self._limit, self.step)
         return int(self._next is None), bad
+
+    def standing(self) -> dict[str, int]:
+        """Return nothing: what a feed gives again, nobody knows."""
+        return {}
+
+    def resume(self, left: Mapping[str, Any]) -> None:
+        """Known from `Run`; an epoch starts with what the feed gives now."""
+
+    def enter(self, left: Mapping[str, Any], sums: Array) -> None:
+        """Known from `Run`; an interrupted epoch is begun again."""
 
     def _run(self) -> Run:
         assert self._next is not None

@@ -115,34 +115,48 @@ def save_model(
     write(model, path, document, include_optimizer)
 
 
-def checkpoint(model: Trainer, path: Path, note: Mapping[str, Any]) -> None:
-    """Write all that training goes on from, and a note of the caller's."""
-    document = {"random": state.memory_of(model), "note": dict(note)}
-    write(model, path, document, include_optimizer=True)
+def checkpoint(model: Trainer, path: Location, epoch: int, within: bool) -> None:
+    """Write all that a running training goes on from, in `epoch`; see `resume`.
+
+    `within` says whether that has begun, or the one before it is over.
+    """
+    standing = model._standing
+    assert standing is not None, "nothing is being trained"
+    document = {
+        "random": state.memory_of(model),
+        "training": {
+            "epoch": epoch,
+            "run": standing.run.standing(),
+            "sums": standing.sums[0].tolist() if within else None,
+        },
+    }
+    write(model, as_path(path, "checkpoint"), document, include_optimizer=True)
 
 
-def resume(model: Trainer, path: Path) -> dict[str, Any]:
-    """Restore what `checkpoint` wrote, all or nothing, and return the note.
+def resume(model: Trainer, path: Location) -> dict[str, Any]:
+    """Restore what `checkpoint` wrote, all or nothing, and return where it stood.
 
     Raises
     ------
     ValueError
         If the file is damaged, or of another model or optimizer.
     """
-    archive = Archive(path)
+    archive = Archive(as_path(path, "checkpoint"))
     with archive.explained("cannot be resumed from"):
-        document = archive.document
-        note = document.get("note")
-        if not isinstance(note, dict):
+        training = archive.document.get("training")
+        if not isinstance(training, dict):
             raise ValueError("it is no checkpoint")
-        targets = state.views(model)
-        changes = state.matched(targets, archive.weights)
-        memory = state.memory_from(document.get("random"))
+        changes = state.matched(state.views(model), archive.weights)
+        memory = state.memory_from(archive.document.get("random"))
+        written = archive.document.get("optimizer") or {}
+        known = type(model.optimizer).__name__
+        if written.get("class_name", known) != known:
+            raise ValueError(f"it was trained by {written['class_name']}, not {known}")
         moved = _optimizer_changes(model, archive)
         state.apply(changes)
         _finish(model, moved)
         model.network_for(None).resume(memory)
-    return note
+    return training
 
 
 def load_weights(model: Trainer, archive: Archive, skip_mismatch: bool) -> None:

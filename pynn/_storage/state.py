@@ -186,7 +186,8 @@ def optimizer_changes(
 def memory_of(model: Trainer) -> dict[str, int]:
     """Return where the random sequences of a built model stand."""
     network = model.network_for(None)
-    network.sync()
+    if model._standing is None:  # else what `set_seed` asks for waits for the next fit
+        network.sync()
     seed, epoch, forwards, _ = network.memory
     return {"seed": seed, "epoch": epoch, "forwards": forwards}
 

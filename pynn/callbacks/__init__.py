@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Callbacks: what happens beside the training."""
 
+from pynn.callbacks._backup import BackupAndRestore
 from pynn.callbacks._base import Callback, History, LambdaCallback
 from pynn.callbacks._checkpoint import ModelCheckpoint
 from pynn.callbacks._list import CallbackList
@@ -10,6 +11,7 @@ from pynn.callbacks._progress import ProgbarLogger, verbosity
 from pynn.callbacks._tensorboard import TensorBoard
 
 __all__ = [
+    "BackupAndRestore",
     "CSVLogger",
     "Callback",
     "CallbackList",

@@ -222,7 +222,7 @@ class ReduceLROnPlateau(Monitor):
     def _reduce(self, epoch: int) -> None:
         optimizer = self.model.optimizer
         old = float(optimizer.learning_rate)
-        if old <= self.min_lr:
+        if np.float32(old) <= np.float32(self.min_lr):  # 1e-2 is 1e-1 * 1e-1
             return
         new = max(old * self.factor, self.min_lr)
         optimizer.learning_rate = new
