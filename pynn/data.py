@@ -36,8 +36,8 @@ def numeric(value: Any, where: str) -> Array:
     if masked is not None and masked.is_masked(value):
         raise ValueError(f"{where}: masked values; fill or drop them first")
     try:
-        array = np.asarray(value)
-    except (ValueError, TypeError) as error:
+        array = _array_of(value, where)
+    except (TypeError, BufferError, RuntimeError) as error:
         raise ValueError(f"{where}: expected an array of numbers: {error}") from error
     if array.dtype in READABLE:
         return array
@@ -47,6 +47,28 @@ def numeric(value: Any, where: str) -> Array:
         raise ValueError(f"{where}: expected numbers, got {_found(value, array)}")
     native = array.dtype.newbyteorder("=")
     return array.astype(native if native in READABLE else np.float64)
+
+
+def _array_of(value: Any, where: str) -> Array:
+    """Return any array, tensor or frame as an array."""
+    if type(value) is np.ndarray or hasattr(value, "__array__"):
+        array = np.asarray(value)
+        if array.dtype == object and not isinstance(value, np.ndarray):
+            from pynn import _frames
+
+            found = _frames.joined(value, where)
+            return array if found is None else found
+        return array
+    if hasattr(value, "__dlpack__"):
+        return np.from_dlpack(value)
+    if hasattr(value, "__dataframe__"):
+        from pynn import _frames
+
+        return _frames.exchanged(value, where)
+    try:
+        return np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{where}: expected an array of numbers: {error}") from error
 
 
 def _found(value: Any, array: Array) -> str:

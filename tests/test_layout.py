@@ -64,7 +64,7 @@ LEVELS = [
     {"_stages"},
     {"_engine"},
     {"_elementwise", "_lowering"},
-    {"_variables", "config"},
+    {"_variables", "config", "_frames"},
     {"_alias", "_checks", "_core", "_lookup", "_names", "_ops", "_version"},
     {"_registry"},
 ]
