@@ -91,12 +91,14 @@ struct pynn_slot {
 };
 
 enum pynn_flag {
-    PYNN_FLAG_BIAS = 1,   /* a dense op has a bias row after its kernel rows */
+    PYNN_FLAG_BIAS = 1,   /* the last row of parameters is added to the output */
     PYNN_FLAG_FROZEN = 2, /* parameters take no gradient and no update */
+    PYNN_FLAG_SCALE = 4,  /* a normalization has factors, in its first row */
 };
 
 /* kind and select are numbers of ops.def. The parameters of an op start at element
  * `params` of the parameter vector: dense [in + bias, ld(out)], row-major, padding zero;
+ * normalization [scale + bias, ld], and its statistics [2, ld]: moving mean and variance;
  * ld(n) is n rounded up to 16, and 16 more where that is a multiple of 128. */
 struct pynn_op {
     int32_t kind, select;

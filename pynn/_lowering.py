@@ -16,6 +16,7 @@ from pynn._ops import (
     FROZEN,
     INPUT_ACTIVATIONS,
     LOSSES,
+    SCALE,
     Op,
     Slot,
 )
@@ -162,6 +163,34 @@ class Lowering:
         y = self.slot(self.slots[x])
         stream = self.stream() if seed is None else seed
         self.ops.append(Op(kind, select, x, y, seed=stream, attr=(amount,)))
+        return y
+
+    def batch_norm(
+        self,
+        x: int,
+        params: int,
+        stats: int,
+        attr: Attr,
+        *,
+        scale: bool,
+        center: bool,
+        trainable: bool,
+    ) -> int:
+        """Add batch normalization of the last axis; `attr`: epsilon, momentum."""
+        y = self.slot(self.slots[x])
+        flags = SCALE * scale | BIAS * center | FROZEN * (not trainable)
+        self.ops.append(
+            Op(
+                "batch_norm",
+                0,
+                x,
+                y,
+                flags=flags,
+                params=params,
+                stats=stats,
+                attr=attr,
+            )
+        )
         return y
 
     def reshape(self, x: int, shape: Sequence[int]) -> int:

@@ -175,6 +175,11 @@ class Model(Summarized, Trainer):
         return [block for layer in self._layers for block in layer.moving_blocks]
 
     @property
+    def active_blocks(self) -> list[Block]:
+        """Those of `moving_blocks` that training moves."""
+        return [block for layer in self._layers for block in layer.active_blocks]
+
+    @property
     def weights(self) -> list[Variable]:
         """Weights of all layers, layer by layer."""
         return [weight for layer in self._layers for weight in layer.weights]

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
         @property
         def moving_blocks(self) -> list[Block]: ...
         @property
+        def active_blocks(self) -> list[Block]: ...
+        @property
         def trainable_weights(self) -> list[Variable]: ...
 
     class OptimizerLike(Protocol):
@@ -232,7 +234,8 @@ class Network:
         """
         loss = None if goal is None else goal.loss.signature
         trained = None if runs is None else runs.tobytes()
-        key = loss, goal and goal[1:], rows, trained, input_gradient, alive
+        flags = input_gradient, alive
+        key = loss, goal and goal[1:], rows, trained, flags, *self.root.active_blocks
         plan = self._plans.pop(key, None)
         if plan is None:
             training = runs is not None and alive

@@ -6,7 +6,17 @@ A name's number is its position in the tuple; numbers never leave the process.
 
 from typing import NamedTuple
 
-OPS = ("dense", "activation", "softmax", "dropout", "noise", "copy", "loss", "score")
+OPS = (
+    "dense",
+    "activation",
+    "softmax",
+    "dropout",
+    "noise",
+    "batch_norm",
+    "copy",
+    "loss",
+    "score",
+)
 
 ACTIVATIONS = (
     "linear",
@@ -116,6 +126,7 @@ DTYPES = ("float32", "float64")
 
 BIAS = 1
 FROZEN = 2
+SCALE = 4
 """Flags of an op (enum pynn_flag)."""
 
 ALPHA, SAME_ROWS, SAME_INNER, SAME_WIDTH = 1, 2, 4, 8

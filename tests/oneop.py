@@ -16,7 +16,7 @@ from oracle import cases, philox, table
 from pynn import _core
 
 PAD = 16
-BIAS, FROZEN = 1, 2  # enum pynn_flag
+BIAS, FROZEN, SCALE = 1, 2, 4  # enum pynn_flag
 OPS = {name: number for number, name in enumerate(table.names("OP"))}
 ACTIVATIONS = table.names("ACTIVATION")
 LOSSES = table.names("LOSS")
@@ -64,6 +64,9 @@ class Case:
     step: int = 0
     kernel: np.ndarray | None = None  # [in, out]
     bias: np.ndarray | None = None  # [out]
+    params: np.ndarray | None = None  # of other ops: [rows, width]
+    stats: np.ndarray | None = None  # [rows, width]
+    flags: int = 0
     dy: np.ndarray | None = None  # [rows, inner, width]
     target: np.ndarray | None = None
     weight: np.ndarray | None = None
@@ -83,13 +86,20 @@ def padded(n):
 
 
 def flat_params(case, real):
-    """The parameter vector of a dense op: kernel rows, then the bias row, padded."""
+    """The parameter vector; of a dense op: kernel rows, then the bias row, padded."""
     if case.kernel is None:
-        return np.zeros(0, real.type)
+        return flat(case.params, real)
     rows = [*case.kernel] + ([] if case.bias is None else [case.bias])
-    params = np.zeros((len(rows), padded(case.kernel.shape[1])), real.type)
-    params[:, : case.kernel.shape[1]] = rows
-    return params.ravel()
+    return flat(np.array(rows), real)
+
+
+def flat(matrix, real):
+    """Rows of a vector of the core; None is no row."""
+    if matrix is None:
+        return np.zeros(0, real.type)
+    vector = np.zeros((len(matrix), padded(matrix.shape[1])), real.type)
+    vector[:, : matrix.shape[1]] = matrix
+    return vector.ravel()
 
 
 def make_plan(case, real, max_rows):
@@ -102,9 +112,9 @@ def make_plan(case, real, max_rows):
         0,
         -1 if lossy else 1,
         1 if lossy else -1,
-        BIAS if case.bias is not None else 0,
+        case.flags | (BIAS if case.bias is not None else 0),
         0 if params else -1,
-        -1,
+        -1 if case.stats is None else 0,
         case.seed,
         (*case.attr, *(0.0,) * (4 - len(case.attr))),
     )
@@ -115,6 +125,7 @@ def make_plan(case, real, max_rows):
         output=0 if lossy else 1,
         target=1 if lossy else -1,
         n_params=params,
+        n_stats=flat(case.stats, real).size,
         max_rows=max_rows,
         input_gradient=True,
     )
@@ -124,13 +135,13 @@ def run(case, real) -> dict[str, Any]:
     """Forward and backward: y, dx, grads (as a matrix), and for a loss its sum."""
     plan = make_plan(case, real, case.rows)
     params = flat_params(case, real)
-    x = case.x.astype(real.type)
+    x, stats = case.x.astype(real.type), flat(case.stats, real)
     lossy = case.kind in ("loss", "score")
     y = np.full((case.rows, *case.out), np.nan, real.type)
     sums = np.zeros(plan.n_sums)
     plan.forward(
         params,
-        None,
+        stats,
         x,
         case.target,
         case.weight,
@@ -145,10 +156,12 @@ def run(case, real) -> dict[str, Any]:
     grads = np.full(params.shape, np.nan, real.type)
     dx = np.full(case.x.shape, np.nan, real.type)
     upstream = None if lossy else case.dy.astype(real.type)
-    plan.backward(params, None, upstream, case.rows, grads, dx)
+    plan.backward(params, stats, upstream, case.rows, grads, dx)
     result["dx"] = dx
     if params.size:
         result["grads"] = grads.reshape(-1, padded(case.out[1]))
+    if stats.size:
+        result["stats"] = stats.reshape(-1, padded(case.out[1]))
     return result
 
 
@@ -157,7 +170,8 @@ def predict(case, real):
     out = np.full((case.rows, *case.out), np.nan, real.type)
     x = case.x.astype(real.type)
     plan = make_plan(case, real, 0)
-    plan.predict(flat_params(case, real), None, x, 0, case.rows, out)
+    stats = flat(case.stats, real)
+    plan.predict(flat_params(case, real), stats, x, 0, case.rows, out)
     return out
 
 
@@ -294,6 +308,27 @@ def noise_normals(case):
     return [np.reshape(numbers, shape)[:, :, :width] for numbers in found]
 
 
+def batch_norm_cases(real):
+    """Every width; numbers of rows around a part of a sum; frozen or not."""
+    for i, n in enumerate(WIDTHS):
+        for flags in (SCALE | BIAS, SCALE, BIAS, 0, SCALE | BIAS | FROZEN, FROZEN):
+            rows = (*ROWS[:-1], 63, 64, 65, 130)[(i + flags) % (len(ROWS) + 3)]
+            inner = (1, 1, 3)[(i + flags) % 3]
+            rng = seeded("batch_norm", rows, inner, n, flags)
+            x = rng.normal(rng.normal(size=n), rng.uniform(0.5, 2, n), (rows, inner, n))
+            kept = bool(flags & SCALE) + bool(flags & BIAS)
+            yield Case(
+                "batch_norm",
+                real.round(x),
+                (inner, n),
+                attr=((1e-3, 0.99), (1e-5, 0.7))[i % 2],
+                flags=flags,
+                params=real.round(rng.normal(size=(kept, n))) if kept else None,
+                stats=real.round(rng.uniform(0.5, 2, (2, n))),
+                dy=real.round(rng.normal(size=x.shape)),
+            )
+
+
 def copy_cases(real):
     """Equal sizes cut in every way."""
     for n in WIDTHS[2:]:
@@ -348,6 +383,7 @@ FAMILIES = {
     "softmax": softmax_cases,
     "dropout": dropout_cases,
     "noise": noise_cases,
+    "batch_norm": batch_norm_cases,
     "copy": copy_cases,
     "loss": loss_cases,
     "score": score_cases,

@@ -234,6 +234,7 @@ LAYERS = [
     layers.SpatialDropout2D(0.25, "channels_last", seed=3),
     layers.GaussianDropout(0.25, seed=3),
     layers.GaussianNoise(0.25, seed=3),
+    layers.BatchNormalization(-1, 0.8, 1e-5, True, False, "ones"),
     layers.Flatten(),
     layers.Reshape((2, -1)),
     layers.InputLayer((4,)),

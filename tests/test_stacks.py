@@ -60,6 +60,24 @@ def dense(rng, width, units, activation):
     return [whole], [twin, act(activation)]
 
 
+def batch_norm(rng, width):
+    scale, center = (bool(rng.random() < 0.7) for _ in range(2))
+    layer = layers.BatchNormalization(
+        momentum=0.8,
+        scale=scale,
+        center=center,
+        gamma_initializer="normal",
+        moving_mean_initializer="normal",
+    )
+    layer.trainable = bool(rng.random() < 0.8)
+    layer.dtype = "float64"
+    layer.build((None, width))
+    *weights, mean, variance = layer.get_weights()
+    gamma, beta = weights[0] if scale else None, weights[-1] if center else None
+    frozen = not layer.trainable
+    return [layer], [slow.BatchNorm(gamma, beta, [mean, variance], 1e-3, 0.8, frozen)]
+
+
 def act(name):
     if name == "softmax":
         return slow.Softmax()
@@ -76,6 +94,9 @@ def stack(rng, head):
         width = units
         if rng.random() < 0.4:
             more = dropout(rng, width)
+            pair = pair[0] + more[0], pair[1] + more[1]
+        if rng.random() < 0.3:
+            more = batch_norm(rng, width)
             pair = pair[0] + more[0], pair[1] + more[1]
         if rng.random() < 0.2:
             shapes = [layers.Reshape((width, 1)), layers.Flatten()]
@@ -118,7 +139,10 @@ def test_random_stacks(seed):
     rule = slow_optimizers.SGD(0.05, momentum=0.9)
     values, weights = train(theirs, name, rule, steps, parameters)
     # float64, 8 steps, up to 10 layers: 1e-9 leaves room for cancellation
-    for found, expected in zip(model.get_weights(), weights, strict=True):
+    trained = [w.value for w in model.weights if not w.name.startswith("moving")]
+    moved = [w.value for w in model.weights if w.name.startswith("moving")]
+    weights += [v for layer in theirs for v in getattr(layer, "moving", ())]
+    for found, expected in zip(trained + moved, weights, strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
     rows = [len(step[0]) for step in steps]
     epochs = np.reshape(values * rows, (EPOCHS, -1)).sum(axis=1) / ROWS

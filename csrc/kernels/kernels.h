@@ -107,6 +107,21 @@ struct pynn_mask {
     double rate, scale, shift, dropped;
 };
 
+/* Normalization of columns: rows [rows, ld] of n columns (a multiple of PYNN_PAD) in x,
+ * dy, y and dx; vectors [n]. What the padding of a vector is, is for the caller to say. */
+struct pynn_batch_norm {
+    size_t rows, n, ld;
+    double epsilon, momentum;
+    const void *gamma, *beta; /* or NULL: 1, 0 */
+    void *moving_mean, *moving_variance;
+    const void *x, *dy;
+    void *y, *dx;
+    void *mean, *inv, *scale; /* inv: 1 / sqrt(variance + epsilon), scale: gamma inv */
+    void *dgamma, *dbeta;
+    void *shift, *slope; /* what dx takes off: shift + slope (x - mean) */
+};
+
+typedef void pynn_norm_kernel(const struct pynn_batch_norm *args);
 typedef void pynn_act_forward(const double *attr, size_t n, const void *x, void *y);
 typedef void pynn_act_backward(const double *attr, size_t n, const void *x,
                                const void *y, const void *dy,
@@ -150,6 +165,11 @@ struct pynn_kernels {
      * is not `same` */
     void (*noise)(int times, double deviation, const struct pynn_draw *draw, size_t n,
                   const void *x, void *y);
+    pynn_norm_kernel *batch_moments;  /* x -> mean, inv, scale; moves the moving ones */
+    pynn_norm_kernel *batch_scale;    /* moving variance -> scale; inv if not NULL */
+    pynn_norm_kernel *batch_apply;    /* y = (x - mean) scale + beta; NULL: 0, 1, 0 */
+    pynn_norm_kernel *batch_sums;     /* x, dy -> dgamma, dbeta, shift, slope */
+    pynn_norm_kernel *batch_backward; /* dx = dy scale - shift - slope (x - mean) */
     /* Sum of squares of n elements (a multiple of PYNN_PAD), 16 lanes, fixed tree */
     double (*sum_squares)(size_t n, const void *x);
 

@@ -17,6 +17,7 @@ from pynn.layers.dropout import (
 )
 from pynn.layers.input import Input, InputLayer
 from pynn.layers.noise import GaussianDropout, GaussianNoise
+from pynn.layers.normalization import BatchNormalization
 from pynn.layers.reshape import Flatten, Reshape
 from pynn.layers.symbolic import KerasTensor
 
@@ -24,6 +25,7 @@ __all__ = [
     "ELU",
     "Activation",
     "AlphaDropout",
+    "BatchNormalization",
     "Dense",
     "Dropout",
     "Flatten",

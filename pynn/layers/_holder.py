@@ -117,6 +117,11 @@ class Holder:
         return list(self._moving_blocks)
 
     @property
+    def active_blocks(self) -> list[Block]:
+        """Those of `moving_blocks` that training moves."""
+        return self.moving_blocks if self._trainable else []
+
+    @property
     def weights(self) -> list[Variable]:
         """All weights, in the order of creation."""
         return list(self._weights)

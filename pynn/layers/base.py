@@ -26,6 +26,10 @@ _NOT_YET = (
     "activity_regularizer",
     "kernel_constraint",
     "bias_constraint",
+    "beta_regularizer",
+    "gamma_regularizer",
+    "beta_constraint",
+    "gamma_constraint",
 )
 
 

@@ -121,6 +121,49 @@ class Noise(Layer):
         return dy * self.factor
 
 
+class BatchNorm(Layer):
+    """``(x - mean) / sqrt(variance + epsilon) gamma + beta`` for each of the last axis.
+
+    `gamma` and `beta`, or None, are the weights; ``moving`` holds mean and variance,
+    which follow those of each batch unless the layer is frozen: then it uses them, and
+    the gradients of the weights are zero.
+    """
+
+    def __init__(self, gamma, beta, moving, epsilon=1e-3, momentum=0.99, frozen=False):
+        given = [w for w in (gamma, beta) if w is not None]
+        self.weights = [np.array(w, np.float64) for w in given]
+        self.scaled, self.shifted = gamma is not None, beta is not None
+        self.moving = np.array(moving, np.float64)
+        self.epsilon, self.momentum, self.frozen = epsilon, momentum, frozen
+
+    def forward(self, x, step=0):
+        axes = tuple(range(x.ndim - 1))
+        mean, variance = self.moving
+        if not self.frozen:
+            mean, variance = x.mean(axis=axes), x.var(axis=axes)
+            self.moving *= self.momentum
+            self.moving += (1 - self.momentum) * np.array([mean, variance])
+        return self.apply(x, mean, variance)
+
+    def apply(self, x, mean, variance):
+        """Output for given statistics."""
+        self.inv = 1 / np.sqrt(variance + self.epsilon)
+        self.normal = (x - mean) * self.inv
+        y = self.normal * self.weights[0] if self.scaled else self.normal
+        return y + self.weights[-1] if self.shifted else y
+
+    def backward(self, dy):
+        axes = tuple(range(dy.ndim - 1))
+        grads = [(dy * self.normal).sum(axis=axes)] if self.scaled else []
+        self.grads = grads + ([dy.sum(axis=axes)] if self.shifted else [])
+        d = dy * self.weights[0] if self.scaled else dy
+        if self.frozen:
+            self.grads = [np.zeros_like(w) for w in self.weights]
+            return d * self.inv
+        along = (d * self.normal).mean(axis=axes)
+        return self.inv * (d - d.mean(axis=axes) - self.normal * along)
+
+
 class Reshape(Layer):
     """Each row takes the shape `shape`; Flatten is ``Reshape((-1,))``."""
 
@@ -142,5 +185,6 @@ OPS = {
     "softmax": Softmax,
     "dropout": Dropout,
     "noise": Noise,
+    "batch_norm": BatchNorm,
     "copy": Reshape,
 }

@@ -249,6 +249,7 @@ RULES = [
     (re.compile(r"act_(relu|sigmoid|tanh)_(forward|backward)_f32"), check_kept, 6),
     (re.compile(r"act_exponential_forward_f32"), check_kept, 1),
     (re.compile(r"softmax_forward_f32"), check_softmax, 1),
+    (re.compile(r"batch_(moments|apply|sums|backward)_f32"), check_kept, 5),
 ]
 
 # clang 14 spills four of the constants there

@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Batch normalization."""
+
+from typing import Any
+
+from pynn import initializers
+from pynn._checks import flag, integer, real
+from pynn._lowering import Lowering
+from pynn._variables import Variable
+from pynn.layers.base import Layer, Shape
+
+
+class BatchNormalization(Layer):
+    """``(x - mean) / sqrt(variance + epsilon) * gamma + beta`` for each column of the
+    last axis.
+
+    In training, mean and variance are those of all other axes of the batch, the
+    variance divided by their number (biased), and the moving values follow them:
+    ``moving = momentum * moving + (1 - momentum) * value``. Outside training, and when
+    the layer is frozen (``trainable = False``), it takes the moving values. Gradients
+    pass through mean and variance (S. Ioffe, C. Szegedy, "Batch normalization:
+    accelerating deep network training by reducing internal covariate shift", ICML
+    2015).
+
+    Parameters
+    ----------
+    axis : int
+        Which axis of the input, the batch axis counted, has its own mean and variance
+        for each index; only the last is supported.
+    momentum : float
+        In [0, 1].
+    epsilon : float
+        Positive or zero; added to the variance.
+    center, scale : bool
+        Whether there are `beta` and `gamma`, both of shape (width,).
+    beta_initializer, gamma_initializer, moving_mean_initializer, \
+moving_variance_initializer : str or Initializer
+    beta_regularizer, gamma_regularizer, beta_constraint, gamma_constraint
+        Known from Keras; only None is supported.
+    renorm, synchronized : bool
+        Known from Keras; only False is supported.
+    **common
+        See `Layer`.
+
+    Attributes
+    ----------
+    gamma, beta : Variable or None
+    moving_mean, moving_variance : Variable
+        Of shape (width,).
+
+    Raises
+    ------
+    ValueError
+        If an argument is unknown or out of range, or the axis is not the last of an
+        input.
+    """
+
+    gamma: Variable | None = None
+    beta: Variable | None = None
+    moving_mean: Variable | None = None
+    moving_variance: Variable | None = None
+
+    def __init__(
+        self,
+        axis: int = -1,
+        momentum: float = 0.99,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: Any = "zeros",
+        gamma_initializer: Any = "ones",
+        moving_mean_initializer: Any = "zeros",
+        moving_variance_initializer: Any = "ones",
+        beta_regularizer: None = None,
+        gamma_regularizer: None = None,
+        beta_constraint: None = None,
+        gamma_constraint: None = None,
+        renorm: bool = False,
+        synchronized: bool = False,
+        **common: Any,
+    ) -> None:
+        super().__init__(
+            beta_regularizer=beta_regularizer,
+            gamma_regularizer=gamma_regularizer,
+            beta_constraint=beta_constraint,
+            gamma_constraint=gamma_constraint,
+            **common,
+        )
+        self.axis = integer(axis, "BatchNormalization: axis", -8)
+        self.momentum = real(momentum, "BatchNormalization: momentum", "[0, 1]")
+        self.epsilon = real(epsilon, "BatchNormalization: epsilon", "[0, inf)")
+        self.center = flag(center, "BatchNormalization: center")
+        self.scale = flag(scale, "BatchNormalization: scale")
+        for name, value in (("renorm", renorm), ("synchronized", synchronized)):
+            if flag(value, f"BatchNormalization: {name}"):
+                raise ValueError(f"BatchNormalization: {name} is not supported")
+        self.beta_initializer = initializers.get(beta_initializer)
+        self.gamma_initializer = initializers.get(gamma_initializer)
+        self.moving_mean_initializer = initializers.get(moving_mean_initializer)
+        self.moving_variance_initializer = initializers.get(moving_variance_initializer)
+
+    def build(self, input_shape: Shape) -> None:
+        width = self.sample_shape(self.compute_output_shape(input_shape))[-1]
+        shape, rows = (width,), [slice(i, i + 1) for i in range(2)]
+        if self.scale or self.center:
+            block = self.add_block(self.scale + self.center, width)
+        if self.scale:
+            self.gamma = self.place_weight(
+                "gamma", block, rows[0], shape, self.gamma_initializer
+            )
+        if self.center:
+            self.beta = self.place_weight(
+                "beta", block, rows[self.scale], shape, self.beta_initializer
+            )
+        moving = self.add_block(2, width, moving=True)
+        self.moving_mean = self.place_weight(
+            "moving_mean", moving, rows[0], shape, self.moving_mean_initializer
+        )
+        self.moving_variance = self.place_weight(
+            "moving_variance", moving, rows[1], shape, self.moving_variance_initializer
+        )
+        super().build(input_shape)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        shape, axes = self.sample_shape(input_shape), len(input_shape)
+        if self.axis not in (-1, axes - 1):
+            raise ValueError(
+                f"{self}: expected axis -1 or {axes - 1}, the last of an input of shape"
+                f" {tuple(input_shape)}, got {self.axis}; move the axis with a Permute"
+                " layer before and after"
+            )
+        if self.moving_mean is not None and self.moving_mean.shape[0] != shape[-1]:
+            raise ValueError(
+                f"{self}: expected last dimension {self.moving_mean.shape[0]},"
+                f" got {shape[-1]}"
+            )
+        return tuple(input_shape)
+
+    def lower(self, lowering: Lowering, x: int) -> int:
+        return lowering.batch_norm(
+            x,
+            self.blocks[0].offset if self.blocks else -1,
+            self.moving_blocks[0].offset,
+            (self.epsilon, self.momentum),
+            scale=self.scale,
+            center=self.center,
+            trainable=self.trainable,
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        parts = ("beta", "gamma", "moving_mean", "moving_variance")
+        started = {f"{part}_initializer" for part in parts}
+        return super().get_config() | {
+            "axis": self.axis,
+            "momentum": self.momentum,
+            "epsilon": self.epsilon,
+            "center": self.center,
+            "scale": self.scale,
+            **{n: initializers.serialize(getattr(self, n)) for n in sorted(started)},
+        }

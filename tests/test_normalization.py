@@ -1,0 +1,247 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Normalization layers in models: training, freezing, bits, copies, messages."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+from oneop import ISAS
+
+import pynn
+from pynn import _core, layers
+
+ROWS, WIDTH = 150, 300  # with layers of 256 units: several threads take part
+
+
+def data(seed=0, rows=ROWS, width=WIDTH):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(rng.normal(size=width), 2, (rows, width)).astype(np.float32)
+    return x, np.abs(x[:, :10]).argmax(axis=1)
+
+
+def wide_model():
+    """Two batch normalizations among large layers, with dropout between them."""
+    pynn.utils.set_random_seed(3)
+    model = pynn.Sequential(
+        [
+            pynn.Input((WIDTH,)),
+            layers.BatchNormalization(),
+            layers.Dense(256, "relu"),
+            layers.BatchNormalization(),
+            layers.Dropout(0.3),
+            layers.Dense(10, "softmax"),
+        ]
+    )
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def trained(epochs=2, times=1):
+    """All that came out of a training, as bytes."""
+    model, (x, y) = wide_model(), data()
+    for _ in range(times):
+        history = model.fit(x, y, 96, epochs, 0).history
+    values = [*model.get_weights(), *model.optimizer.slots, model.predict(x, verbose=0)]
+    return [v.tobytes() for v in values], history["loss"][-1]
+
+
+@pytest.mark.usefixtures("threads")
+def test_bits_for_any_number_of_threads():
+    found = []
+    for n in (1, 2, 3, 8):
+        _core.set_num_threads(n)
+        found.append(trained())
+    assert found[0] == found[1] == found[2] == found[3]
+
+
+@pytest.mark.parametrize("pair", [("generic", "v2"), ("v3", "v4")], ids="-".join)
+def test_bits_between_instruction_sets(pair):
+    if not set(pair) <= set(ISAS):
+        pytest.skip("this machine has " + ", ".join(ISAS))
+    before, found = _core.isa_selected(), []
+    try:
+        for isa in pair:
+            _core.isa_select(isa)
+            found.append(trained(1))
+    finally:
+        _core.isa_select(before)
+    assert found[0] == found[1]
+
+
+def test_epochs_one_by_one():
+    assert trained(1, times=3) == trained(3)
+
+
+def test_training_goes_on_in_a_copy():
+    x, y = data()
+    model = wide_model()
+    model.fit(x, y, 96, 1, 0)
+    twins = [copy.deepcopy(model), pickle.loads(pickle.dumps(model))]
+    model.fit(x, y, 96, 1, 0)
+    for twin in twins:
+        twin.fit(x, y, 96, 1, 0)
+        for mine, theirs in zip(model.get_weights(), twin.get_weights(), strict=True):
+            np.testing.assert_array_equal(mine, theirs)
+
+
+def test_large_batches_are_held_whole():
+    """A batch that other plans would take in pieces has one mean."""
+    rng = np.random.default_rng(1)
+    x = rng.normal(5, 3, (30000, 200)).astype(np.float32)
+    model = pynn.Sequential([layers.BatchNormalization(momentum=0, input_dim=200)])
+    model.compile("sgd", "mse")
+    model.fit(x, x, len(x), 1, 0)
+    _, _, mean, variance = model.get_weights()
+    # sums of 30000 in parts of 64: some 530 roundings, of numbers up to 20
+    np.testing.assert_allclose(mean, x.mean(axis=0, dtype=float), atol=1e-4)
+    np.testing.assert_allclose(variance, x.var(axis=0, dtype=float), rtol=1e-4)
+
+
+def test_weights_their_order_and_kinds():
+    layer = layers.BatchNormalization(name="bn")
+    layer.build((None, 3))
+    names = [w.path for w in layer.weights]
+    parts = ("gamma", "beta", "moving_mean", "moving_variance")
+    assert names == [f"bn/{part}" for part in parts]
+    assert [w.name for w in layer.trainable_weights] == ["gamma", "beta"]
+    assert [w.name for w in layer.non_trainable_weights] == [*parts[2:]]
+    assert layer.count_params() == 12
+    values = [w.numpy() for w in layer.weights]
+    np.testing.assert_array_equal(values, [[1] * 3, [0] * 3, [0] * 3, [1] * 3])
+    layer.set_weights([[2, 2, 2], [1, 1, 1], [3, 3, 3], [4, 4, 4]])
+    expected = (5 - 3) / np.sqrt(4.001) * 2 + 1
+    np.testing.assert_allclose(layer(np.full((1, 3), 5)), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("center", [True, False])
+@pytest.mark.parametrize("scale", [True, False])
+def test_what_training_moves(scale, center):
+    x, y = data(rows=40, width=5)
+    layer = layers.BatchNormalization(scale=scale, center=center)
+    model = pynn.Sequential([pynn.Input((5,)), layer, layers.Dense(10, "softmax")])
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    before = layer.get_weights()
+    assert len(before) == 2 + scale + center
+    model.evaluate(x, y, verbose=0)
+    model.predict(x, verbose=0)
+    for old, new in zip(before, layer.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+    model.fit(x, y, 40, 1, 0)
+    assert all((a != b).all() for a, b in zip(before, layer.get_weights(), strict=True))
+    # in units of the last place of numbers around 4, and 40 additions
+    mean, variance = layer.get_weights()[-2:]
+    np.testing.assert_allclose(mean, 0.01 * x.mean(axis=0), rtol=1e-4)
+    np.testing.assert_allclose(variance, 0.99 + 0.01 * x.var(axis=0), rtol=1e-5)
+
+
+@pytest.mark.parametrize("affine", [True, False])
+def test_frozen_layers_use_and_keep_the_moving_values(affine):
+    x, y = data(rows=40, width=5)
+    layer = layers.BatchNormalization(scale=affine, center=affine)
+    model = pynn.Sequential([pynn.Input((5,)), layer, layers.Dense(10, "softmax")])
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    model.fit(x, y, 8, 1, 0)
+    layer.trainable = False
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    before, judged = layer.get_weights(), model.evaluate(x, y, verbose=0)
+    assert model.fit(x, y, 40, 1, 0).history["loss"][0] == judged
+    for old, new in zip(before, layer.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+    np.testing.assert_array_equal(layer(x, training=True), layer(x))
+    layer.trainable = True
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    model.fit(x, y, 40, 1, 0)
+    assert (layer.moving_mean.value != before[-2]).all()
+
+
+def test_a_call_in_training_moves_the_statistics():
+    x, _ = data(rows=40, width=5)
+    layer = layers.BatchNormalization(momentum=0.5)
+    y = layer(x, training=True)
+    np.testing.assert_allclose(y.mean(axis=0), 0, atol=1e-6)
+    np.testing.assert_allclose(layer.moving_mean, x.mean(axis=0) / 2, rtol=1e-5)
+    assert (layer(x) != y).any()
+
+
+def test_other_axes_belong_to_the_batch():
+    x = np.random.default_rng(0).normal(3, 2, (6, 4, 5, 3)).astype(np.float32)
+    for axis in (-1, 3):
+        layer = layers.BatchNormalization(axis=axis, momentum=0)
+        y = layer(x, training=True)
+        np.testing.assert_allclose(y.mean(axis=(0, 1, 2)), 0, atol=1e-5)
+        np.testing.assert_allclose(layer.moving_variance, x.var(axis=(0, 1, 2)), 1e-5)
+
+
+def test_predictors_follow_the_statistics():
+    x, y = data()
+    model = wide_model()
+    predictor = model.predictor(len(x))
+    model.fit(x, y, 50, 1, 0)
+    expected = model.predict(x, verbose=0)
+    np.testing.assert_array_equal(predictor(x), expected)
+    again = pickle.loads(pickle.dumps(predictor))
+    model.fit(x, y, 50, 1, 0)
+    np.testing.assert_array_equal(again(x), expected)
+    assert (predictor(x) != expected).any()
+
+
+def test_metrics_in_python_do_not_move_the_statistics_twice():
+    def run(metrics):
+        model, (x, y) = wide_model(), data()
+        model.compile("sgd", "sparse_categorical_crossentropy", metrics=metrics)
+        model.fit(x, y, 50, 1, 0)
+        return model.get_weights()
+
+    class Seen(pynn.metrics.Metric):
+        def update_state(self, y_true, y_pred, sample_weight=None):
+            pass
+
+        def result(self):
+            return 0.0
+
+        def reset_state(self):
+            pass
+
+    for a, b in zip(run(["accuracy"]), run([Seen(name="seen")]), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"momentum": 1.5}, r"momentum: expected .* in \[0, 1\], got 1.5"),
+        ({"epsilon": -1}, r"epsilon: expected .* in \[0, inf\), got -1"),
+        ({"center": "yes"}, "center: expected True or False, got 'yes'"),
+        ({"axis": 1.5}, "axis: expected an integer"),
+        ({"renorm": True}, "renorm is not supported"),
+        ({"synchronized": True}, "synchronized is not supported"),
+        ({"alpha": 1}, "unknown argument 'alpha'"),
+    ],
+)
+def test_arguments_out_of_range(arguments, message):
+    with pytest.raises(ValueError, match="BatchNormalization: " + message):
+        layers.BatchNormalization(**arguments)
+
+
+def test_shapes_that_do_not_fit():
+    layer = layers.BatchNormalization(axis=1, name="bn")
+    with pytest.raises(ValueError, match="'bn': expected axis -1 or 2, the last of an"):
+        layer.build((None, 4, 5))
+    layer = layers.BatchNormalization(name="bn")
+    layer.build((None, 4))
+    with pytest.raises(ValueError, match="'bn': expected last dimension 4, got 5"):
+        layer.compute_output_shape((None, 5))
+
+
+def test_a_plan_asks_for_its_statistics():
+    layer = layers.BatchNormalization()
+    layer.build((None, 4))
+    network = layer.network_for(None)
+    x, out = np.zeros((1, 4), np.float32), np.zeros((1, 4), np.float32)
+    for stats, message in (
+        (None, "needs its moving"),
+        (np.zeros(16, "f4"), "least 32"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            network.take().predict(network.store.vector, stats, x, 0, 1, out)
