@@ -6,7 +6,8 @@
  *
  * In training it takes mean and variance of all rows of the batch, which are reduced
  * before its forward pass; before its backward pass, the gradients of gamma and beta are,
- * which dx needs. Frozen or not in training, it takes the moving values. */
+ * which dx needs. Not in training, frozen or told to be still, it takes the moving values,
+ * which then stay; in the last case the gradients of gamma and beta are wanted still. */
 #include <string.h>
 
 #include "internal.h"
@@ -17,6 +18,9 @@ static bool has_gamma(const struct pynn_op *op) { return op->flags & PYNN_FLAG_S
 
 static bool has_beta(const struct pynn_op *op) { return op->flags & PYNN_FLAG_BIAS; }
 
+static bool is_still(const struct pynn_op *op) { return op->flags & PYNN_FLAG_STILL; }
+
+/* Whether the workspace has what the rows of the whole batch, or the moving values, say. */
 static bool of_batch(const struct pynn_block *block, const struct pynn_op *op)
 {
     return block->training && !(op->flags & PYNN_FLAG_FROZEN);
@@ -109,11 +113,17 @@ static void reduce_forward(const struct pynn_block *block, int32_t index, int64_
                            int64_t c0, int64_t c1)
 {
     const pynn_plan *plan = block->plan;
-    const struct pynn_tensor *t = &plan->tensors[plan->ops[index].in];
+    const struct pynn_op *op = &plan->ops[index];
+    const struct pynn_tensor *t = &plan->tensors[op->in];
     struct pynn_batch_norm a = columns(block, index, c0, c1);
     find_rows(block, index, c0, &a);
     a.rows = (size_t)(rows * t->inner);
     a.x = plan->arena + t->value + (size_t)c0 * plan->esize;
+    if (is_still(op)) {
+        memcpy(a.mean, a.moving_mean, a.n * plan->esize);
+        plan->k->batch_scale(&a);
+        return;
+    }
     plan->k->batch_moments(&a);
     clear(plan, index, 2, c0, c1, a.moving_mean);
 }
@@ -131,6 +141,10 @@ static void reduce_backward(const struct pynn_block *block, int32_t index, int64
     a.x = plan->arena + in->value + (size_t)c0 * plan->esize;
     a.dy = plan->arena + out->grad + (size_t)c0 * plan->esize;
     plan->k->batch_sums(&a);
+    if (is_still(op)) {
+        memset(a.shift, 0, a.n * plan->esize);
+        memset(a.slope, 0, a.n * plan->esize);
+    }
     clear(plan, index, 2, c0, c1, a.dgamma);
 }
 

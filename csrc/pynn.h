@@ -94,6 +94,7 @@ enum pynn_flag {
     PYNN_FLAG_BIAS = 1,   /* the last row of parameters is added to the output */
     PYNN_FLAG_FROZEN = 2, /* parameters take no gradient and no update */
     PYNN_FLAG_SCALE = 4,  /* a normalization has factors, in its first row */
+    PYNN_FLAG_STILL = 8,  /* it takes the moving statistics in training, too */
 };
 
 /* kind and select are numbers of ops.def. The parameters of an op start at element

@@ -17,6 +17,7 @@ from pynn._ops import (
     INPUT_ACTIVATIONS,
     LOSSES,
     SCALE,
+    STILL,
     Op,
     Slot,
 )
@@ -179,6 +180,7 @@ class Lowering:
         """Add batch normalization of the last axis; `attr`: epsilon, momentum."""
         y = self.slot(self.slots[x])
         flags = SCALE * scale | BIAS * center | FROZEN * (not trainable)
+        flags |= STILL * (not self.training)
         self.ops.append(
             Op(
                 "batch_norm",

@@ -127,6 +127,7 @@ DTYPES = ("float32", "float64")
 BIAS = 1
 FROZEN = 2
 SCALE = 4
+STILL = 8
 """Flags of an op (enum pynn_flag)."""
 
 ALPHA, SAME_ROWS, SAME_INNER, SAME_WIDTH = 1, 2, 4, 8

@@ -3,10 +3,12 @@
 
 import copy
 import pickle
+from functools import partial
 
 import numpy as np
 import pytest
 from oneop import ISAS
+from oracle.gradcheck import numeric_gradient
 
 import pynn
 from pynn import _core, layers
@@ -162,6 +164,37 @@ def test_a_call_in_training_moves_the_statistics():
     np.testing.assert_allclose(y.mean(axis=0), 0, atol=1e-6)
     np.testing.assert_allclose(layer.moving_mean, x.mean(axis=0) / 2, rtol=1e-5)
     assert (layer(x) != y).any()
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("frozen", [True, False])
+def test_gradients_are_those_of_the_loss(training, frozen):
+    """Against central differences, in training and with the moving values."""
+    rng = np.random.default_rng(5)
+    x, y = rng.normal(3, 2, (9, 4)), rng.normal(size=(9, 2))
+    norm = layers.BatchNormalization(trainable=not frozen)
+    model = pynn.Sequential(
+        [pynn.Input((4,), dtype="float64"), layers.Dense(5), norm, layers.Dense(2)]
+    )
+    model.compile("sgd", "mse")
+    start = [rng.uniform(0.5, 1.5, w.shape) for w in model.get_weights()]
+    model.set_weights(start)
+
+    def loss(weight, value):
+        kept = weight.numpy()
+        weight.assign(value)
+        found = model.gradients(x, y, training=training)[0]
+        weight.assign(kept)
+        return found
+
+    _, grads = model.gradients(x, y, training=training)
+    assert len(grads) == (4 if frozen else 6)
+    for weight, gradient in zip(model.trainable_weights, grads, strict=True):
+        numeric = numeric_gradient(partial(loss, weight), weight.numpy())
+        # central differences: see oracle.gradcheck
+        np.testing.assert_allclose(gradient, numeric, rtol=1e-6, atol=1e-7)
+    for now, then in zip(model.get_weights(), start, strict=True):
+        np.testing.assert_array_equal(now, then)
 
 
 def test_other_axes_belong_to_the_batch():

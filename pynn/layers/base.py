@@ -20,17 +20,11 @@ from pynn.layers._python import LayerPart
 from pynn.layers.symbolic import Placed
 from pynn.layers.symbolic import Shape as Shape
 
-_NOT_YET = (
-    "kernel_regularizer",
-    "bias_regularizer",
-    "activity_regularizer",
-    "kernel_constraint",
-    "bias_constraint",
-    "beta_regularizer",
-    "gamma_regularizer",
-    "beta_constraint",
-    "gamma_constraint",
-)
+_NOT_YET = ["activity_regularizer"] + [
+    f"{part}_{what}"
+    for part in ("kernel", "bias", "beta", "gamma")
+    for what in ("regularizer", "constraint")
+]
 
 
 class Layer(Placed, Holder):
