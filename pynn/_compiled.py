@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What `compile` was told about loss and metrics, made concrete by the first data."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -30,7 +31,7 @@ class Objective:
     Raises
     ------
     ValueError
-        If a name is unknown or a metric appears twice.
+        If a name is unknown.
     """
 
     def __init__(self, loss: Any, metric_list: Any, weighted: Any) -> None:
@@ -40,8 +41,10 @@ class Objective:
         self._output_shape: tuple[int, ...] | None = None
         self.core: list[MeanMetric] = []  # computed in C
         self.python: list[Metric] = []  # computed from outputs
-        self.weighted: set[int] = set()  # ids of those of `python` that take weights
+        self._plain = 0  # as many of `python` take no weights, those after them do
         self._names: list[str] = []
+        self._core_keys: list[str] = []  # in the history
+        self._python_keys: list[str] = []
         self._seen: tuple[Any, int] | None = None
         self._goal: tuple[tuple[int, ...], Goal] | None = None  # and its output shape
 
@@ -89,9 +92,11 @@ class Objective:
         """Make the metrics that depend on shapes; change nothing if that fails."""
         made = [metrics.get(a, y, output) for a in self._asked]
         heavy = [metrics.get(a, y, output) for a in self._weighted_asked]
-        names = [m.name for m in (*made, *heavy)]
-        if len({"loss", *names}) <= len(names):
-            raise ValueError(f"metrics need different names, got {names}")
+        names = _keys([m.name for m in made], [m.name for m in heavy])
+        if "loss" in names:
+            raise ValueError("a metric cannot be called 'loss'")
+        if len(set(map(id, (*made, *heavy)))) < len(names):
+            raise ValueError(f"a metric object can be given only once, got {names}")
         core = [m for m in made if isinstance(m, MeanMetric) and not loss.python]
         for wanted in core:
             if _width(wanted.kind, output) != _width(loss.kind, output):
@@ -101,8 +106,11 @@ class Objective:
                 )
         self.loss, self._names, self.core = loss, names, core
         self._goal = None
+        pairs = list(zip((*made, *heavy), names, strict=True))
+        self._core_keys = [name for metric, name in pairs if metric in core]
+        self._python_keys = [name for metric, name in pairs if metric not in core]
         self.python = [m for m in made if m not in core] + heavy
-        self.weighted = {id(m) for m in heavy}
+        self._plain = len(self.python) - len(heavy)
 
     def goal(self, y: Array, output_shape: tuple[int, ...]) -> Goal:
         """Return what a plan has to compute on targets `y`."""
@@ -121,25 +129,30 @@ class Objective:
         """Return loss and metrics from the core's sums, in the order of `names`."""
         totals = sums.tolist()
         done = {"loss": totals[0] / rows}
-        for metric, total in zip(self.core, totals[1:], strict=True):
-            done[metric.name] = metric.finish(total, rows)
+        for key, metric, total in zip(
+            self._core_keys, self.core, totals[1:], strict=True
+        ):
+            done[key] = metric.finish(total, rows)
         if not self.python:
             return done
-        done |= {m.name: _plain(m.result()) for m in self.python}
+        for key, other in zip(self._python_keys, self.python, strict=True):
+            done[key] = _plain(other.result())
         return {name: done[name] for name in self.names}
 
     def columns(self, sums: Array, rows: list[int]) -> dict[str, list[float]]:
         """Return what `finish` gives for each row of sums, by alphabetical name."""
         done = {"loss": (sums[:, 0] / rows).tolist() if rows else []}
-        for i, metric in enumerate(self.core, 1):
+        for i, (key, metric) in enumerate(
+            zip(self._core_keys, self.core, strict=True), 1
+        ):
             pairs = zip(sums[:, i].tolist(), rows, strict=True)
-            done[metric.name] = [metric.finish(s, count) for s, count in pairs]
+            done[key] = [metric.finish(s, count) for s, count in pairs]
         return dict(sorted(done.items()))
 
     def update_python(self, y: Array, out: Array, weight: Array | None) -> None:
         """Let the metrics that are not computed in C see a batch."""
-        for metric in self.python:
-            metric.update_state(y, out, weight if id(metric) in self.weighted else None)
+        for i, metric in enumerate(self.python):
+            metric.update_state(y, out, weight if i >= self._plain else None)
 
     def add(self, sums: Array, rows: int) -> tuple[Array, int]:
         """Add sums to those since `reset`; return all of them and their rows."""
@@ -172,6 +185,20 @@ class Objective:
         """Start the metrics that are not computed in C again."""
         for metric in self.python:
             metric.reset_state()
+
+
+def _keys(plain: list[str], weighted: list[str]) -> list[str]:
+    """Return the keys of metrics: names, and for one that is taken another as in Keras.
+
+    The second of two metrics is numbered; a weighted one is called so first.
+    """
+    seen: Counter[str] = Counter()
+    found = []
+    for i, name in enumerate((*plain, *weighted)):
+        key = f"weighted_{name}" if seen[name] and i >= len(plain) else name
+        found.append(f"{key}_{seen[key]}" if seen[key] else key)
+        seen[key] += 1
+    return found
 
 
 def _looks_at_targets(loss: Loss, core: list[MeanMetric]) -> bool:

@@ -302,5 +302,5 @@ def _order(shuffle: Any) -> int:
 
 def _reported(values: dict[str, Any], as_dict: bool) -> Any:
     if as_dict:
-        return values
+        return dict(sorted(values.items()))
     return list(values.values()) if len(values) > 1 else values["loss"]

@@ -6,7 +6,7 @@ import pytest
 from small import CLASSES, ROWS, classifier, data, refuses, with_value
 
 import pynn
-from pynn import layers, losses, optimizers
+from pynn import layers, losses, metrics, optimizers
 
 BAD_ARGUMENTS = {
     "x without rows": (lambda m, x, y: m.fit(x[:0], y[:0]), "no rows"),
@@ -217,10 +217,16 @@ def test_huge_batch_and_epochs():
     assert model.predict(x, batch_size=2**62, verbose=0).shape == (ROWS, CLASSES)
 
 
-def test_metrics_of_one_name():
-    model, (x, y) = classifier(metrics=["accuracy", "accuracy"]), data()
-    with pytest.raises(ValueError, match="different names"):
-        model.fit(x, y, verbose=0)
+def test_metrics_that_cannot_be_told_apart():
+    twice = metrics.MeanSquaredError()
+    for given, text in [
+        ([metrics.MeanSquaredError("loss")], "cannot be called 'loss'"),
+        ([twice, twice], "only once"),
+    ]:
+        model, (x, y) = classifier(), data()
+        model.compile("sgd", "mse", metrics=given)
+        with pytest.raises(ValueError, match=text):
+            model.fit(x, np.eye(CLASSES)[y], verbose=0)
 
 
 def test_an_optimizer_trains_one_model():

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """evaluate and the batch calls: values against the oracle, weights, metrics."""
 
+import copy
+
 import numpy as np
 import pytest
 from fitting import ROWS, data, net
@@ -129,3 +131,34 @@ def test_rank_three(rng):
     np.testing.assert_allclose(loss, -np.log(chosen).mean(), rtol=1e-5)
     np.testing.assert_allclose(accuracy, (out.argmax(2) == y).mean(), rtol=1e-6)
     assert model.fit(x, y, epochs=60, verbose=0).history["loss"][-1] < loss
+
+
+def test_metrics_of_one_name(rng):
+    x, w = rng.normal(size=(12, 3)), rng.uniform(0, 1, 12)
+    model = pynn.Sequential([pynn.Input((3,)), pynn.layers.Dense(1)])
+    model.compile(
+        "sgd",
+        "mse",
+        metrics=["mae", "mae", pynn.metrics.R2Score()],
+        weighted_metrics=["mae", "mae", "mape"],
+    )
+    keys = [
+        "loss",
+        "mae",
+        "mae_1",
+        "r2_score",
+        "weighted_mae",
+        "weighted_mae_1",
+        "mape",
+    ]
+    again = copy.deepcopy(model)
+    for one in (model, again):
+        found = one.evaluate(x, x[:, :1], sample_weight=w, verbose=0, return_dict=True)
+        assert list(found) == sorted(keys)
+        assert one.metrics_names == keys
+        assert found["mae"] == found["mae_1"] != found["weighted_mae"]
+    model.fit(x, x[:, :1], sample_weight=w, verbose=0)
+    third = copy.deepcopy(model)
+    assert third.evaluate(x, x[:, :1], sample_weight=w, verbose=0) == model.evaluate(
+        x, x[:, :1], sample_weight=w, verbose=0
+    )

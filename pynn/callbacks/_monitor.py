@@ -47,7 +47,8 @@ class Monitor(Callback):
         if name == "loss":
             return False
         for metric in getattr(self.model, "metrics", ()):
-            if metric.name == name and metric.direction is not None:
+            keys = (metric.name, f"weighted_{metric.name}")
+            if name in keys and metric.direction is not None:
                 return bool(metric.direction == "up")
         raise ValueError(
             f"{type(self).__name__}: whether {self.monitor!r} should go up or down is "
