@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * Ops without parameters that work on each row alone: activation, softmax, copy. */
+ * Ops without parameters that work on each row alone: activation, softmax. */
 #include <string.h>
 
 #include "internal.h"
@@ -88,62 +88,4 @@ const struct pynn_op_class pynn_op_softmax = {
     .flops = activation_flops,
     .forward = softmax_forward,
     .backward = softmax_backward,
-};
-
-/* ---- copy: the same elements, split into vectors of another width ---- */
-
-static pynn_status copy_check(const struct pynn_plan_spec *spec,
-                              const struct pynn_op *op)
-{
-    const struct pynn_slot *in = &spec->slots[op->in], *out = &spec->slots[op->out];
-    return in->inner * in->width == out->inner * out->width ? PYNN_OK : PYNN_INVALID;
-}
-
-static void copy_row(const struct pynn_tensor *from, const char *src,
-                     const struct pynn_tensor *to, char *dst, size_t esize)
-{
-    int64_t i = 0, j = 0, total = from->inner * from->width;
-    while (i < total) { /* runs that end where either side's vector does */
-        int64_t run = from->width - i % from->width, space = to->width - j % to->width;
-        if (space < run)
-            run = space;
-        memcpy(dst + (size_t)(j / to->width * to->ld + j % to->width) * esize,
-               src + (size_t)(i / from->width * from->ld + i % from->width) * esize,
-               (size_t)run * esize);
-        i += run;
-        j += run;
-    }
-}
-
-static void copy_rows(const struct pynn_block *block, int32_t from_slot,
-                      const char *src, int32_t to_slot, char *dst)
-{
-    const struct pynn_tensor *from = &block->plan->tensors[from_slot];
-    const struct pynn_tensor *to = &block->plan->tensors[to_slot];
-    size_t esize = block->plan->esize;
-    for (int64_t r = 0; r < block->rows; r++)
-        copy_row(from, src + (size_t)(r * from->row) * esize, to,
-                 dst + (size_t)(r * to->row) * esize, esize);
-}
-
-static void copy_forward(const struct pynn_block *block, int32_t index)
-{
-    const struct pynn_op *op = &block->plan->ops[index];
-    copy_rows(block, op->in, block->value[op->in], op->out, block->value[op->out]);
-}
-
-static void copy_backward(const struct pynn_block *block, int32_t index)
-{
-    const struct pynn_op *op = &block->plan->ops[index];
-    if (!block->grad[op->in])
-        return;
-    memset(block->grad[op->in], 0, elements(block, op->in) * block->plan->esize);
-    copy_rows(block, op->out, block->grad[op->out], op->in, block->grad[op->in]);
-}
-
-const struct pynn_op_class pynn_op_copy = {
-    .name = "copy",
-    .check = copy_check,
-    .forward = copy_forward,
-    .backward = copy_backward,
 };

@@ -195,6 +195,35 @@ class Lowering:
         )
         return y
 
+    def affine(self, x: int, select: int, stats: int) -> int:
+        """Add a scaling by constants; `select`: bits of ``TIMES`` and so on."""
+        y = self.slot(self.slots[x])
+        self.ops.append(Op("affine", select, x, y, stats=stats))
+        return y
+
+    def permute(self, x: int, shape: Sequence[int], order: Sequence[int]) -> int:
+        """Put the axes of samples of `shape` in another order (``numpy.transpose``)."""
+        axes = list(range(len(shape)))
+        for i, axis in enumerate(order):
+            j = axes.index(axis)
+            cuts = axes[:i], axes[i:j], axes[j : j + 1], axes[j + 1 :]
+            sizes = [math.prod(shape[a] for a in part) for part in cuts]
+            axes = [*cuts[0], *cuts[2], *cuts[1], *cuts[3]]
+            wanted = slot_of([shape[a] for a in axes])
+            if sizes[1] == 1 or sizes[2] == 1:
+                x = x if self.slots[x] == wanted else self.copy(x, wanted)
+                continue
+            y = self.slot(wanted)
+            self.ops.append(Op("transpose", 0, x, y, attr=tuple(map(float, sizes))))
+            x = y
+        return x
+
+    def repeat(self, x: int, n: int) -> int:
+        """Add a repetition of the one vector of a sample."""
+        y = self.slot(Slot(n, self.slots[x].width))
+        self.ops.append(Op("repeat", 0, x, y))
+        return y
+
     def reshape(self, x: int, shape: Sequence[int]) -> int:
         """See the sample as `shape`, moving data only where rows are cut differently.
 

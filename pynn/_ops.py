@@ -13,6 +13,9 @@ OPS = (
     "dropout",
     "noise",
     "batch_norm",
+    "affine",
+    "transpose",
+    "repeat",
     "copy",
     "loss",
     "score",
@@ -132,6 +135,9 @@ STILL = 8
 
 ALPHA, SAME_ROWS, SAME_INNER, SAME_WIDTH = 1, 2, 4, 8
 """Bits of a dropout's `select` (csrc/op_random.c): alpha dropout, shared masks."""
+
+TIMES, ROOT, PER_VECTOR, PER_COLUMN = 1, 2, 4, 8
+"""Bits of an affine op's `select` (csrc/op_affine.c)."""
 
 PAD = 16
 """Rows of the parameter vector are padded to a multiple of this many elements."""

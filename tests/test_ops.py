@@ -36,6 +36,9 @@ LEAST = {
     "dropout": 36,
     "noise": 36,
     "batch_norm": 100,
+    "affine": 54,
+    "transpose": 72,
+    "repeat": 18,
     "copy": 48,
     "loss": 400,
     "score": 450,
@@ -185,6 +188,39 @@ def expect_batch_norm(case, real):
     return found
 
 
+def expect_affine(case, real):
+    """Two roundings and those of the root; nothing moves the constants."""
+    shift, scale = np.split(case.stats, 2)
+    times, root = bool(case.select & 1), bool(case.select & 2)
+    layer = layers.Affine(shift, scale, times, root)
+    y, dx = layer.forward(case.x), layer.backward(case.dy)
+    size = np.abs(case.x * layer.scale) if times else np.abs(y)
+    moved = np.zeros((len(case.stats), padded(case.stats.shape[1])))
+    moved[:, : case.stats.shape[1]] = case.stats
+    return {
+        "y": (y, 4 * real.u * (size + np.abs(y))),
+        "dx": (dx, 4 * real.u * np.abs(dx)),
+        "stats": (moved, 0.0),
+    }
+
+
+def expect_transpose(case, real):
+    """Nothing changes but the order."""
+    layer = layers.Transpose([int(n) for n in case.attr], (0, 2, 1, 3))
+    return {
+        "y": (layer.forward(case.x).reshape(-1, *case.out), 0.0),
+        "dx": (layer.backward(case.dy).reshape(case.x.shape), 0.0),
+    }
+
+
+def expect_repeat(case, real):
+    """A gradient is a sum in order."""
+    layer = layers.Repeat(case.out[0])
+    dx = layer.backward(case.dy).reshape(case.x.shape)
+    size = np.abs(case.dy).sum(axis=1, keepdims=True)
+    return {"y": (layer.forward(case.x), 0.0), "dx": (dx, case.out[0] * real.u * size)}
+
+
 def expect_copy(case, real):
     """Nothing changes but the shape."""
     return {
@@ -241,6 +277,9 @@ EXPECT = {
     "dropout": expect_dropout,
     "noise": expect_noise,
     "batch_norm": expect_batch_norm,
+    "affine": expect_affine,
+    "transpose": expect_transpose,
+    "repeat": expect_repeat,
     "copy": expect_copy,
     "loss": expect_loss,
     "score": expect_score,
@@ -309,7 +348,10 @@ def test_bits_between_instruction_sets(name, dtype, pair):
 
 
 @pytest.mark.parametrize("dtype", REALS)
-@pytest.mark.parametrize("name", ["dense", "activation", "softmax", "copy"])
+@pytest.mark.parametrize(
+    "name",
+    ["dense", "activation", "softmax", "affine", "transpose", "repeat", "copy"],
+)
 def test_prediction_is_the_forward_pass(name, dtype):
     """To the bit, also row by row."""
     real = REALS[dtype]
@@ -323,7 +365,17 @@ def test_prediction_is_the_forward_pass(name, dtype):
 
 def shared(case):
     """The fields of a case that do not belong to single rows."""
-    names = ("select", "attr", "seed", "step", "kernel", "bias", "params", "flags")
+    names = (
+        "select",
+        "attr",
+        "seed",
+        "step",
+        "kernel",
+        "bias",
+        "params",
+        "stats",
+        "flags",
+    )
     return {name: getattr(case, name) for name in names}
 
 

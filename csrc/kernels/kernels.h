@@ -122,6 +122,12 @@ struct pynn_batch_norm {
 };
 
 typedef void pynn_norm_kernel(const struct pynn_batch_norm *args);
+/* Constants of columns: shift and scale [n], or, when `same`, one of each. */
+struct pynn_affine {
+    int times, root, same;
+    const void *shift, *scale;
+};
+
 typedef void pynn_act_forward(const double *attr, size_t n, const void *x, void *y);
 typedef void pynn_act_backward(const double *attr, size_t n, const void *x,
                                const void *y, const void *dy,
@@ -170,6 +176,11 @@ struct pynn_kernels {
     pynn_norm_kernel *batch_apply;    /* y = (x - mean) scale + beta; NULL: 0, 1, 0 */
     pynn_norm_kernel *batch_sums;     /* x, dy -> dgamma, dbeta, shift, slope */
     pynn_norm_kernel *batch_backward; /* dx = dy scale - shift - slope (x - mean) */
+    /* y = (x - shift) / scale or, when `times`, x * scale + shift; with `root`, sqrt(scale)
+     * (at least 1e-7) takes the place of scale. n is a multiple of PYNN_PAD. */
+    void (*affine)(const struct pynn_affine *args, size_t n, const void *x, void *y);
+    void (*affine_backward)(const struct pynn_affine *args, size_t n, const void *dy,
+                            void *dx);
     /* Sum of squares of n elements (a multiple of PYNN_PAD), 16 lanes, fixed tree */
     double (*sum_squares)(size_t n, const void *x);
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from pynn._lookup import from_config, table, to_config
 from pynn._registry import CustomObjectScope
-from pynn.layers.activation import ELU, Activation, LeakyReLU, ReLU, Softmax
+from pynn.layers.activation import ELU, Activation, LeakyReLU, ReLU
 from pynn.layers.base import Layer
 from pynn.layers.dense import Dense
 from pynn.layers.dropout import (
@@ -18,7 +18,9 @@ from pynn.layers.dropout import (
 from pynn.layers.input import Input, InputLayer
 from pynn.layers.noise import GaussianDropout, GaussianNoise
 from pynn.layers.normalization import BatchNormalization
-from pynn.layers.reshape import Flatten, Reshape
+from pynn.layers.preprocessing import Normalization, Rescaling
+from pynn.layers.reshape import Flatten, Permute, RepeatVector, Reshape
+from pynn.layers.softmax import Softmax
 from pynn.layers.symbolic import KerasTensor
 
 __all__ = [
@@ -36,7 +38,11 @@ __all__ = [
     "KerasTensor",
     "Layer",
     "LeakyReLU",
+    "Normalization",
+    "Permute",
     "ReLU",
+    "RepeatVector",
+    "Rescaling",
     "Reshape",
     "Softmax",
     "SpatialDropout1D",

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from pynn import activations
-from pynn._checks import integer, optional_real, real
+from pynn._checks import optional_real, real
 from pynn._elementwise import Elementwise
 from pynn._lowering import Attr, Lowering
-from pynn.layers.base import Layer, Shape
+from pynn.layers.base import Layer
 
 
 def resolve(activation: Any) -> Any:
@@ -160,33 +160,3 @@ class ELU(ElementwiseLayer):
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"alpha": self.alpha}
-
-
-class Softmax(ElementwiseLayer):
-    """Softmax along the last axis.
-
-    Parameters
-    ----------
-    axis : int
-        -1, or the number of the last axis.
-    **common
-        See `Layer`.
-    """
-
-    def __init__(self, axis: int = -1, **common: Any) -> None:
-        super().__init__(**common)
-        self.axis = integer(axis, "Softmax: axis", -1)
-
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        if self.axis not in (-1, len(input_shape) - 1):
-            raise ValueError(
-                f"{self}: only the last axis is supported, got axis={self.axis}"
-                f" for input {tuple(input_shape)}"
-            )
-        return super().compute_output_shape(input_shape)
-
-    def record(self) -> tuple[str, Attr]:
-        return "softmax", ()
-
-    def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {"axis": self.axis}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Layers that see the same numbers in another shape, in C order."""
+"""Layers that see the same numbers in another shape or order."""
 
 import math
 from collections.abc import Sequence
@@ -80,3 +80,69 @@ class Reshape(Layer):
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"target_shape": self.target_shape}
+
+
+class Permute(Layer):
+    """Put the axes of a sample in another order.
+
+    Parameters
+    ----------
+    dims : tuple of int
+        Numbers of the input's axes, the first after the batch being 1: ``(2, 1)``
+        transposes.
+    **common
+        See `Layer`.
+    """
+
+    def __init__(self, dims: Sequence[int], **common: Any) -> None:
+        super().__init__(**common)
+        given = (dims,) if isinstance(dims, int) else tuple(dims)
+        self.dims = tuple(integer(d, "Permute: dims", 1) for d in given)
+        if sorted(self.dims) != list(range(1, len(self.dims) + 1)):
+            raise ValueError(
+                f"Permute: dims: expected the numbers 1 to {len(self.dims)} in any"
+                f" order, got {dims}"
+            )
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        if len(input_shape) != len(self.dims) + 1:
+            raise ValueError(
+                f"{self}: expected an input of {len(self.dims) + 1} axes for dims"
+                f" {self.dims}, got shape {tuple(input_shape)}"
+            )
+        return (input_shape[0], *(input_shape[d] for d in self.dims))
+
+    def lower(self, lowering: Lowering, x: int) -> int:
+        shape = self.sample_shape(self.input_shape)
+        return lowering.permute(x, shape, [d - 1 for d in self.dims])
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"dims": self.dims}
+
+
+class RepeatVector(Layer):
+    """Repeat a vector: samples of shape (width,) become (n, width).
+
+    Parameters
+    ----------
+    n : int
+    **common
+        See `Layer`.
+    """
+
+    def __init__(self, n: int, **common: Any) -> None:
+        super().__init__(**common)
+        self.n = integer(n, "RepeatVector: n", 1)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        if len(self.sample_shape(input_shape)) != 1:
+            raise ValueError(
+                f"{self}: expected an input of 2 axes, got shape {tuple(input_shape)}"
+            )
+        return (input_shape[0], self.n, input_shape[1])
+
+    def lower(self, lowering: Lowering, x: int) -> int:
+        return lowering.repeat(x, self.n)
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"n": self.n}

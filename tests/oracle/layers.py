@@ -164,6 +164,53 @@ class BatchNorm(Layer):
         return self.inv * (d - d.mean(axis=axes) - self.normal * along)
 
 
+class Affine(Layer):
+    """``(x - shift) / scale`` or, with `times`, ``x scale + shift``; with `root`, the
+    root of `scale` takes its place, but at least 1e-7."""
+
+    def __init__(self, shift, scale, times, root):
+        self.shift, self.times = shift, times
+        self.scale = np.maximum(np.sqrt(scale), 1e-7) if root else scale
+
+    def forward(self, x, step=0):
+        if self.times:
+            return x * self.scale + self.shift
+        return (x - self.shift) / self.scale
+
+    def backward(self, dy):
+        return dy * self.scale if self.times else dy / self.scale
+
+
+class Transpose(Layer):
+    """The axes of samples of `shape` in another order, numbered from 0."""
+
+    def __init__(self, shape, order):
+        self.shape, self.order = shape, order
+
+    def forward(self, x, step=0):
+        return np.transpose(
+            x.reshape(-1, *self.shape), (0, *(a + 1 for a in self.order))
+        )
+
+    def backward(self, dy):
+        turned = [self.shape[a] for a in self.order]
+        back = (0, *(a + 1 for a in np.argsort(self.order)))
+        return np.transpose(dy.reshape(-1, *turned), back)
+
+
+class Repeat(Layer):
+    """Samples of one vector become n of it."""
+
+    def __init__(self, n):
+        self.n = n
+
+    def forward(self, x, step=0):
+        return np.repeat(x.reshape(len(x), 1, -1), self.n, axis=1)
+
+    def backward(self, dy):
+        return dy.sum(axis=1)
+
+
 class Reshape(Layer):
     """Each row takes the shape `shape`; Flatten is ``Reshape((-1,))``."""
 
@@ -186,5 +233,8 @@ OPS = {
     "dropout": Dropout,
     "noise": Noise,
     "batch_norm": BatchNorm,
+    "affine": Affine,
+    "transpose": Transpose,
+    "repeat": Repeat,
     "copy": Reshape,
 }

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Softmax as a layer."""
+
+from typing import Any
+
+from pynn._checks import integer
+from pynn._lowering import Attr, Lowering
+from pynn._ops import MAX_DIMS
+from pynn.layers.activation import ElementwiseLayer
+from pynn.layers.base import Shape
+
+
+class Softmax(ElementwiseLayer):
+    """Softmax along an axis.
+
+    Parameters
+    ----------
+    axis : int
+        Of the input; the batch has number 0 and cannot be it. As ``activation=`` of
+        another layer, only -1.
+    **common
+        See `Layer`.
+    """
+
+    def __init__(self, axis: int = -1, **common: Any) -> None:
+        super().__init__(**common)
+        self.axis = integer(axis, "Softmax: axis", -MAX_DIMS)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        axes = len(input_shape)
+        if not 0 < self.axis % axes < axes or not -axes < self.axis < axes:
+            raise ValueError(
+                f"{self}: axis {self.axis} is none of an input of shape"
+                f" {tuple(input_shape)}, or the batch"
+            )
+        return super().compute_output_shape(input_shape)
+
+    def lower(self, lowering: Lowering, x: int) -> int:
+        if self.axis == -1 or not self.built:
+            if self.axis != -1:
+                raise ValueError(f"{self}: as an activation, only axis -1 is supported")
+            return super().lower(lowering, x)
+        shape = self.sample_shape(self.input_shape)
+        order, axis = list(range(len(shape))), self.axis % (len(shape) + 1) - 1
+        order[axis], order[-1] = order[-1], order[axis]
+        there = lowering.permute(x, shape, order)
+        done = super().lower(lowering, there)
+        return lowering.permute(done, [shape[i] for i in order], order)
+
+    def record(self) -> tuple[str, Attr]:
+        return "softmax", ()
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"axis": self.axis}
