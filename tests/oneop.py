@@ -329,54 +329,6 @@ def batch_norm_cases(real):
             )
 
 
-def affine_cases(real):
-    """Every meaning of the constants, one of which has no variance."""
-    for i, n in enumerate(3 * WIDTHS):
-        select = (1, 2, 3)[i % 3] | (0, 4, 8, 12)[i % 4]
-        inner, rows = (1, 3)[i % 2], ROWS[i % len(ROWS)]
-        rng = seeded("affine", rows, inner, n, select)
-        shape = (inner if select & 4 else 1, n if select & 8 else 1)
-        shift, scale = rng.normal(5.0, 1.0, shape), rng.uniform(0.5, 2.0, shape)
-        if select == 14:
-            scale[0, 0] = 0.0
-        yield Case(
-            "affine",
-            real.round(rng.normal(size=(rows, inner, n))),
-            (inner, n),
-            select=select,
-            stats=real.round(np.concatenate([shift, scale])),
-            dy=real.round(rng.normal(size=(rows, inner, n))),
-        )
-
-
-def transpose_cases(real):
-    """Shapes with every axis of length 1, and longer ones."""
-    for i, n in enumerate(WIDTHS):
-        for a, b, c, d in ((1, n, 3, 1), (2, 3, 2, n), (1, 2, n, 5), (n, 2, 2, 1)):
-            rng = seeded("transpose", a, b, c, d)
-            before = ((a * b * c, d), (a * b, c * d))[i % 2]
-            after = ((a * c * b, d), (a * c, b * d))[i // 2 % 2]
-            yield Case(
-                "transpose",
-                real.round(rng.normal(size=(3, *before))),
-                after,
-                attr=(float(a), float(b), float(c), float(d)),
-                dy=real.round(rng.normal(size=(3, *after))),
-            )
-
-
-def repeat_cases(real):
-    """Every width, few and many."""
-    for i, width in enumerate(WIDTHS):
-        rng, n = seeded("repeat", width), (1, 2, 7, 33)[i % 4]
-        yield Case(
-            "repeat",
-            real.round(rng.normal(size=(ROWS[i % len(ROWS)], 1, width))),
-            (n, width),
-            dy=real.round(rng.normal(size=(ROWS[i % len(ROWS)], n, width))),
-        )
-
-
 def copy_cases(real):
     """Equal sizes cut in every way."""
     for n in WIDTHS[2:]:
@@ -432,9 +384,6 @@ FAMILIES = {
     "dropout": dropout_cases,
     "noise": noise_cases,
     "batch_norm": batch_norm_cases,
-    "affine": affine_cases,
-    "transpose": transpose_cases,
-    "repeat": repeat_cases,
     "copy": copy_cases,
     "loss": loss_cases,
     "score": score_cases,

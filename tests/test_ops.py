@@ -5,6 +5,7 @@ length: against the oracle, and to the bit between instruction sets.
 
 import functools
 
+import movecases
 import numpy as np
 import pytest
 from oneop import (
@@ -36,19 +37,19 @@ LEAST = {
     "dropout": 36,
     "noise": 36,
     "batch_norm": 100,
-    "affine": 54,
-    "transpose": 72,
-    "repeat": 18,
     "copy": 48,
     "loss": 400,
     "score": 450,
-}
+} | movecases.LEAST
+
+
+ALL = FAMILIES | movecases.FAMILIES
 
 
 @functools.cache
 def family(name, real):
     """All cases of a family."""
-    return list(FAMILIES[name](real))
+    return list(ALL[name](real))
 
 
 @functools.cache
@@ -188,39 +189,6 @@ def expect_batch_norm(case, real):
     return found
 
 
-def expect_affine(case, real):
-    """Two roundings and those of the root; nothing moves the constants."""
-    shift, scale = np.split(case.stats, 2)
-    times, root = bool(case.select & 1), bool(case.select & 2)
-    layer = layers.Affine(shift, scale, times, root)
-    y, dx = layer.forward(case.x), layer.backward(case.dy)
-    size = np.abs(case.x * layer.scale) if times else np.abs(y)
-    moved = np.zeros((len(case.stats), padded(case.stats.shape[1])))
-    moved[:, : case.stats.shape[1]] = case.stats
-    return {
-        "y": (y, 4 * real.u * (size + np.abs(y))),
-        "dx": (dx, 4 * real.u * np.abs(dx)),
-        "stats": (moved, 0.0),
-    }
-
-
-def expect_transpose(case, real):
-    """Nothing changes but the order."""
-    layer = layers.Transpose([int(n) for n in case.attr], (0, 2, 1, 3))
-    return {
-        "y": (layer.forward(case.x).reshape(-1, *case.out), 0.0),
-        "dx": (layer.backward(case.dy).reshape(case.x.shape), 0.0),
-    }
-
-
-def expect_repeat(case, real):
-    """A gradient is a sum in order."""
-    layer = layers.Repeat(case.out[0])
-    dx = layer.backward(case.dy).reshape(case.x.shape)
-    size = np.abs(case.dy).sum(axis=1, keepdims=True)
-    return {"y": (layer.forward(case.x), 0.0), "dx": (dx, case.out[0] * real.u * size)}
-
-
 def expect_copy(case, real):
     """Nothing changes but the shape."""
     return {
@@ -277,13 +245,10 @@ EXPECT = {
     "dropout": expect_dropout,
     "noise": expect_noise,
     "batch_norm": expect_batch_norm,
-    "affine": expect_affine,
-    "transpose": expect_transpose,
-    "repeat": expect_repeat,
     "copy": expect_copy,
     "loss": expect_loss,
     "score": expect_score,
-}
+} | movecases.EXPECT
 
 
 def assert_within(got, expected, limit, where):
@@ -310,14 +275,14 @@ def assert_same_bits(a, b, where):
 
 
 def test_every_op_has_a_family():
-    missing = [name for name in table.names("OP") if name not in FAMILIES]
+    missing = [name for name in table.names("OP") if name not in ALL]
     assert not missing, "no oracle for " + ", ".join(missing)
-    assert set(FAMILIES) == set(EXPECT) == set(LEAST) == set(table.names("OP"))
+    assert set(ALL) == set(EXPECT) == set(LEAST) == set(table.names("OP"))
     assert ISAS[0] == "generic"
 
 
 @pytest.mark.parametrize("dtype", REALS)
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", ALL)
 def test_op_against_oracle(name, dtype):
     real = REALS[dtype]
     cases = family(name, real)
@@ -336,7 +301,7 @@ def test_op_against_oracle(name, dtype):
 
 
 @pytest.mark.parametrize("dtype", REALS)
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", ALL)
 @pytest.mark.parametrize("pair", [("generic", "v2"), ("v3", "v4")], ids="-".join)
 def test_bits_between_instruction_sets(name, dtype, pair):
     if not set(pair) <= set(ISAS):
