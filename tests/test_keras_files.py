@@ -172,6 +172,42 @@ def test_weights(kind, tmp_path):
         assert found.tobytes() == wanted.tobytes()
 
 
+def functional(*follows):
+    """The configuration of a model whose layers each follow given ones."""
+    layers = []
+    for i, sources in enumerate(follows):
+        part = dense(f"d{i}", 3) if i else config()["config"]["layers"][0]
+        history = [
+            {"class_name": "__keras_tensor__", "config": {"keras_history": [s, 0, 0]}}
+            for s in sources
+        ]
+        nodes = [{"args": [h], "kwargs": {}} for h in history]
+        name = part["config"]["name"]
+        layers.append(part | {"name": name, "inbound_nodes": nodes})
+    ends = {"input_layers": ["input_layer", 0, 0], "output_layers": ["d1", 0, 0]}
+    return {
+        "module": "keras.src.models.functional",
+        "class_name": "Functional",
+        "config": {"name": "f", "trainable": True, "layers": layers, **ends},
+        "registered_name": "Functional",
+    }
+
+
+def test_functional_models():
+    text = json.dumps(functional([], ["input_layer"], ["d1"]))
+    model = models.model_from_json(text)
+    assert [layer.name for layer in model.layers][-2:] == ["d1", "d2"]
+    assert model.output_shape == (None, 3)
+    for follows in (
+        ([], ["input_layer"], ["input_layer"]),
+        ([], ["input_layer"], ["d1", "input_layer"]),
+        ([], ["input_layer", "input_layer"]),
+        ([], []),
+    ):
+        with pytest.raises(ValueError, match="only chains of layers"):
+            models.model_from_json(json.dumps(functional(*follows)))
+
+
 def test_weights_that_do_not_fit(tmp_path):
     path = tmp_path / "w.weights.h5"
     wrong = arrays() | {"layers/dense/vars/1": np.zeros(8, np.float32)}
