@@ -286,6 +286,8 @@ class StagedPlan:
             return None
         found = aligned(stage.end - stage.first, self.element.name)
         dx = stage.empty(rows, stage.input) if stage.input_gradient else None
+        if gradient is not None:
+            gradient = np.ascontiguousarray(gradient, self.element)
         stage.plan.backward(stage.part(params), stats, gradient, rows, found, dx)
         part = stage.part(grads)
         part += found

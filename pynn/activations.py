@@ -9,14 +9,15 @@ are what ``activation=`` of a layer takes.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from pynn._checks import real
 from pynn._engine import apply_activation
-from pynn._lookup import known, unknown
+from pynn._lookup import function_config, known, unknown
+from pynn._registry import CustomObjectScope
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Row = tuple[str, tuple[float, ...]]
@@ -346,15 +347,26 @@ def own(activation: Callable[..., Any]) -> bool:
 
 def lowered(activation: Callable[..., Array]) -> Row:
     """Return what the core computes for a function of this module."""
-    name = serialize(activation)
+    name = get(activation).__name__
     return name, _DEFAULTS.get(name, ())
 
 
-def serialize(activation: Callable[..., Array]) -> str:
-    """Return the name of an activation function."""
-    return get(activation).__name__
+def serialize(activation: Callable[..., Array]) -> str | dict[str, Any]:
+    """Return the name of an activation function; one of your own is marked as such."""
+    found = get(activation)
+    return function_config(found) if own(found) else found.__name__
 
 
-def deserialize(name: str) -> Callable[..., Array]:
-    """Return the activation function of a name."""
-    return get(name)
+def deserialize(
+    name: str | Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None
+) -> Callable[..., Array]:
+    """Return the activation function that `serialize` wrote down.
+
+    Parameters
+    ----------
+    name : str or dict
+    custom_objects : dict, optional
+        Functions of your own, by name.
+    """
+    with CustomObjectScope(custom_objects):
+        return get(name)

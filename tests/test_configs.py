@@ -125,3 +125,29 @@ def test_functions_of_users(tmp_path):
     x, y = data()
     assert twin.evaluate(x, y, verbose=0) == model.evaluate(x, y, verbose=0)
     assert len(x) == ROWS
+
+
+def wavy(shape, dtype=None):
+    return np.sin(np.arange(np.prod(shape))).reshape(shape)
+
+
+def test_initializers_and_activations_of_users(tmp_path):
+    def tanh(x):  # not the one of this package
+        return x
+
+    given = np.arange(12.0).reshape(4, 3)
+    parts = [
+        layers.Dense(3, tanh, kernel_initializer=given),
+        layers.Dense(2, kernel_initializer=wavy),
+    ]
+    model = pynn.Sequential([pynn.Input((4,)), *parts])
+    model.save(tmp_path / "m")
+    for known in ({"tanh": tanh}, {"wavy": wavy}):
+        with pytest.raises(ValueError, match="is not known here"):
+            models.load_model(tmp_path / "m", known)
+    known = {"tanh": tanh, "wavy": wavy}
+    x = np.random.default_rng(1).normal(size=(5, 4))
+    twin = models.load_model(tmp_path / "m", known)
+    assert twin(x).tobytes() == model(x).tobytes()
+    fresh = models.model_from_json(model.to_json(), known)
+    assert fresh(x).tobytes() == model(x).tobytes()

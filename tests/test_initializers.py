@@ -225,8 +225,13 @@ def test_arrays_and_functions():
     kernel, bias = layer.get_weights()
     assert (kernel == np.float32(1 / 3)).all()
     assert (bias == 1.0).all()
-    with pytest.raises(ValueError, match="cannot be written down"):
-        initializers.serialize(thirds)
+    written = initializers.serialize(thirds)
+    assert (written["class_name"], written["config"]) == ("function", "thirds")
+    with pytest.raises(ValueError, match="'thirds' is not known here"):
+        initializers.deserialize(written)
+    assert initializers.deserialize(written, {"thirds": thirds}) is thirds
+    again = initializers.deserialize(initializers.serialize(start))
+    np.testing.assert_array_equal(again((2, 3)), np.arange(6.0).reshape(2, 3))
 
 
 @pytest.mark.parametrize(

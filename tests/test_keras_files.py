@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Files of Keras: made by hand as Keras 3.15 makes them, and by Keras where it is."""
 
-import io
 import json
 import os
 import zipfile
@@ -13,129 +12,15 @@ from savings import data
 import pynn
 from pynn import layers, models
 
-h5py = pytest.importorskip("h5py")
-
-POLICY = {
-    "module": "keras",
-    "class_name": "DTypePolicy",
-    "config": {"name": "float32"},
-    "registered_name": None,
-    "shared_object_id": 140648301852624,
-}
-
-
-def described(kind, module="keras.layers", **config):
-    return {
-        "module": module,
-        "class_name": kind,
-        "config": {"trainable": True, "dtype": POLICY, **config},
-        "registered_name": None,
-        "build_config": {"input_shape": [None, 5]},
-    }
-
-
-def dense(name, units, **options):
-    start = {
-        "module": "keras.initializers",
-        "class_name": "GlorotUniform",
-        "config": {"seed": None, "input_axes": None, "output_axes": None},
-        "registered_name": None,
-    }
-    terms = ("kernel_regularizer", "bias_regularizer", "kernel_constraint")
-    return described(
-        "Dense",
-        name=name,
-        units=units,
-        kernel_initializer=start,
-        quantization_config=None,
-        **dict.fromkeys((*terms, "bias_constraint"), None),
-        **options,
-    )
-
-
-def config():
-    entry = {
-        "module": "keras.layers",
-        "class_name": "InputLayer",
-        "config": {
-            "batch_shape": [None, 5],
-            "dtype": "float32",
-            "sparse": False,
-            "ragged": False,
-            "name": "input_layer",
-            "optional": False,
-        },
-        "registered_name": None,
-    }
-    inner = described(
-        "Sequential", "keras", name="inner", layers=[dense("x", 4), dense("y", 3)]
-    )
-    noise = described("Dropout", name="noise", rate=0.5, seed=None, noise_shape=None)
-    parts = [entry, dense("first", 7, activation="relu"), noise, inner]
-    model = described("Sequential", "keras", name="net", layers=parts)
-    model["config"]["build_input_shape"] = [None, 5]
-    adam = {
-        "module": "keras.optimizers",
-        "class_name": "Adam",
-        "config": {"name": "adam", "learning_rate": 0.01, "beta_1": 0.8},
-        "registered_name": None,
-    }
-    model["compile_config"] = {
-        "optimizer": adam,
-        "loss": "sparse_categorical_crossentropy",
-        "loss_weights": None,
-        "metrics": ["accuracy"],
-        "weighted_metrics": None,
-        "run_eagerly": False,
-        "steps_per_execution": 1,
-        "jit_compile": False,
-    }
-    return model
-
-
-def arrays():
-    rng = np.random.default_rng(3)
-    shapes = {
-        "layers/dense/vars/0": (5, 7),
-        "layers/dense/vars/1": (7,),
-        "layers/sequential/layers/dense/vars/0": (7, 4),
-        "layers/sequential/layers/dense/vars/1": (4,),
-        "layers/sequential/layers/dense_1/vars/0": (4, 3),
-        "layers/sequential/layers/dense_1/vars/1": (3,),
-    }
-    return {n: rng.normal(size=s).astype(np.float32) for n, s in shapes.items()}
-
-
-def hdf5(values, change=None):
-    buffer = io.BytesIO()
-    with h5py.File(buffer, "w") as file:
-        for name, value in values.items():
-            file[name] = value
-        file.create_group("layers/dropout/vars")
-        file["optimizer/vars/0"] = np.int64(3)
-        if change is not None:
-            change(file)
-    return buffer.getvalue()
-
-
-def zipped(path, weights, model=None, stored=zipfile.ZIP_STORED):
-    with zipfile.ZipFile(path, "w", stored) as archive:
-        archive.writestr("metadata.json", '{"keras_version": "3.15.1"}')
-        text = json.dumps(config() if model is None else model)
-        archive.writestr("config.json", text)
-        archive.writestr("model.weights.h5", weights)
-    return path
-
-
-def empty_model():
-    return pynn.Sequential(
-        [
-            pynn.Input((5,)),
-            layers.Dense(7, "relu"),
-            layers.Dropout(0.5),
-            pynn.Sequential([layers.Dense(4), layers.Dense(3)]),
-        ]
-    )
+pytest.importorskip("h5py")
+from keras_made import (
+    arrays,
+    config,
+    dense,
+    empty_model,
+    hdf5,
+    zipped,
+)
 
 
 def test_a_model(tmp_path):
@@ -170,6 +55,57 @@ def test_weights(kind, tmp_path):
     model.load_weights(path)
     for found, wanted in zip(model.get_weights(), values.values(), strict=True):
         assert found.tobytes() == wanted.tobytes()
+
+
+def with_state(kind, groups, extra=()):
+    """A file with the state of an optimizer; its values tell group and weight."""
+    model = config()
+    made = model["compile_config"]["optimizer"]
+    options = {"amsgrad": True} if kind == "Amsgrad" else {}
+    made["class_name"] = "Adam" if options else kind
+    made["config"] = {"learning_rate": 0.01, **options}
+    shapes = [v.shape for v in arrays().values()]
+    state = [np.int64(12), np.float32(0.01)]
+    for group in groups:
+        for weight, shape in enumerate(shapes):
+            state += [np.full(shape, 10 * slot + weight, "f4") for slot in group]
+
+    def change(file):
+        for i, value in enumerate([*state, *extra]):
+            file[f"optimizer/vars/{i}"] = value
+
+    return hdf5(arrays(), change), model
+
+
+@pytest.mark.parametrize(
+    ("kind", "groups", "extra"),
+    [
+        ("Adam", [(0, 1)], ()),
+        ("Amsgrad", [(0, 1), (2,)], ()),
+        ("Nadam", [(0, 1)], (np.float32(0.25),)),
+        ("Adagrad", [(0,)], ()),
+        ("RMSprop", [(0,)], ()),
+        ("SGD", [], ()),
+    ],
+)
+def test_state_of_optimizers(kind, groups, extra, tmp_path):
+    path = zipped(tmp_path / "m.keras", *with_state(kind, groups, extra))
+    model = models.load_model(path)
+    assert model.optimizer.iterations == 12
+    for slot, vector in enumerate(model.optimizer.slots):
+        for i, weight in enumerate(model.weights):
+            assert (weight.view(vector) == 10 * slot + i).all()
+    assert model.optimizer.scalar[0] == (0.25 if extra else 1.0)
+    assert len(model.optimizer.slots) == sum(map(len, groups))
+    assert np.isfinite(model.fit(*data(), verbose=0).history["loss"][0])
+
+
+def test_state_of_another_optimizer(tmp_path):
+    path = zipped(tmp_path / "m.keras", *with_state("Adam", [(0,)]))
+    with pytest.warns(UserWarning, match="not those of Adam here: it starts anew"):
+        model = models.load_model(path)
+    assert model.optimizer.iterations == 0
+    assert not any(vector.any() for vector in model.optimizer.slots)
 
 
 def functional(*follows):
@@ -232,125 +168,6 @@ def test_weights_that_do_not_fit(tmp_path):
         pynn.Sequential([layers.Dense(1)]).load_weights(path)
     with pytest.raises(ValueError, match="is an HDF5 file"):
         models.load_model(path)
-
-
-def link(name, target):
-    def change(file):
-        del file[name]
-        file[name] = target
-
-    return change
-
-
-def outside(folder):
-    """Datasets that claim the bytes of another file."""
-
-    def external(file):
-        del file["layers/dense/vars/1"]
-        place = [(str(folder / "secret"), 0, 28)]
-        file["layers/dense/vars"].create_dataset("1", (7,), "<f4", external=place)
-
-    def virtual(file):
-        del file["layers/dense/vars/1"]
-        layout = h5py.VirtualLayout((7,), "<f4")
-        layout[:] = h5py.VirtualSource(str(folder / "other.h5"), "x", (7,))
-        file["layers/dense/vars"].create_virtual_dataset("1", layout)
-
-    return {"external": external, "virtual": virtual}
-
-
-@pytest.mark.parametrize("kind", ["external", "virtual", "soft", "elsewhere", "group"])
-def test_data_that_lie_elsewhere(kind, tmp_path):
-    (tmp_path / "secret").write_bytes(os.urandom(28))
-    with h5py.File(tmp_path / "other.h5", "w") as file:
-        file["x"] = np.ones(7, np.float32)
-        file["dense/vars/0"] = np.ones((5, 7), np.float32)
-    place = "layers/dense/vars/1"
-    changes = {
-        **outside(tmp_path),
-        "soft": link(place, h5py.SoftLink("/layers/sequential/layers/dense/vars/1")),
-        "elsewhere": link(place, h5py.ExternalLink(str(tmp_path / "other.h5"), "x")),
-        "group": link(
-            "layers/dense", h5py.ExternalLink(str(tmp_path / "other.h5"), "dense")
-        ),
-    }
-    path = tmp_path / "w"
-    path.write_bytes(hdf5(arrays(), changes[kind]))
-    model = empty_model()
-    before = model.get_weights()
-    with pytest.raises(ValueError, match=r"elsewhere|in another file"):
-        model.load_weights(path)
-    assert model.get_weights()[1].tobytes() == before[1].tobytes()
-
-
-def huge(file):
-    del file["layers/dense/vars/0"]
-    shape = (1 << 20, 1 << 20)
-    file["layers/dense/vars"].create_dataset("0", shape, "<f4", chunks=(64, 64))
-
-
-def texts(file):
-    del file["layers/dense/vars/1"]
-    file["layers/dense/vars/1"] = np.array([b"x"] * 7)
-
-
-@pytest.mark.parametrize("change", [huge, texts])
-def test_strange_datasets(change, tmp_path):
-    (tmp_path / "w").write_bytes(hdf5(arrays(), change))
-    with pytest.raises(ValueError, match=r"expected shape|expected numbers"):
-        empty_model().load_weights(tmp_path / "w")
-
-
-def test_zip_bombs(tmp_path):
-    path = tmp_path / "m.keras"
-    bomb = b"\0" * (200 << 20)
-    zipped(path, bomb, stored=zipfile.ZIP_DEFLATED)
-    with pytest.raises(ValueError, match=r"model.weights.h5 claims 209715200 bytes"):
-        models.load_model(path)
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("config.json", bomb)
-    with pytest.raises(ValueError, match=r"config.json claims 209715200 bytes"):
-        models.load_model(path)
-
-
-def test_damaged_zips(tmp_path):
-    content = zipped(tmp_path / "m.keras", hdf5(arrays())).read_bytes()
-    model, bad = empty_model(), tmp_path / "bad"
-    kept = model.get_weights()
-    before = [w.tobytes() for w in kept]
-    read = 0
-    for cut in np.linspace(4, len(content) - 1, 40).astype(int):
-        flipped = bytearray(content)
-        flipped[cut] ^= 255
-        for damaged in (content[:cut], bytes(flipped)):
-            bad.write_bytes(damaged)
-            try:
-                models.load_model(bad)
-                model.load_weights(bad)
-                read += 1  # a flip in a date or in HDF5's unused room
-                model.set_weights(
-                    [
-                        np.frombuffer(b, "f4").reshape(w.shape)
-                        for b, w in zip(before, model.weights, strict=True)
-                    ]
-                )
-            except (ValueError, OSError):
-                assert [w.tobytes() for w in model.get_weights()] == before
-    assert read < 10
-    lambdas = config()
-    lambdas["config"]["layers"][1]["config"]["activation"] = {
-        "class_name": "__lambda__",
-        "config": {"value": ["4wAAAAA="]},
-    }
-    unknown = config()
-    unknown["config"]["layers"][1].update(module="mine", registered_name="mine>Odd")
-    for model in (lambdas, unknown, {}, [], {"class_name": "Sequential"}):
-        with pytest.raises(ValueError, match=r"m\.keras"):
-            models.load_model(zipped(tmp_path / "m.keras", hdf5({}), model))
-    with zipfile.ZipFile(tmp_path / "m.keras", "w") as archive:
-        archive.writestr("other", "")
-    with pytest.raises(ValueError, match=r"no config\.json"):
-        models.load_model(tmp_path / "m.keras")
 
 
 def test_files_that_keras_wrote(tmp_path):

@@ -22,6 +22,7 @@ from pynn._storage import hdf5, state
 from pynn._storage.archive import Make, modest
 from pynn._storage.configs import translated
 from pynn._storage.files import open_regular
+from pynn._storage.keras_state import optimizer_changes
 from pynn._variables import filled_later
 
 _MOST_EXPANSION = 20  # of a member against what it takes in the file; Keras: 1
@@ -83,6 +84,11 @@ def load_model(
                 model.compile_from_config(modest(translated(settings)))
     if model.built:
         load_weights(model, path, skip_mismatch=False)
+        with _explained(path), _weights_in(path) as root:
+            moved = optimizer_changes(model, root) if model.compiled else None
+            if moved is not None:
+                state.apply(moved[0])
+                model.optimizer.iterations = moved[1]
     return model
 
 
