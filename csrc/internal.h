@@ -86,10 +86,11 @@ struct pynn_plan {
     bool direct_input; /* every reader of slot 0 accepts the caller's own rows */
     char *arena;       /* training: all values and gradients; see plan.c */
     size_t arena_bytes;
-    size_t row_values;   /* arena offset of double [n_sums][max_rows] */
-    size_t row_weights;  /* arena offset of double [max_rows] */
-    size_t region_bytes; /* per-thread memory: block pointers, values, scratch */
-    char **regions;      /* [n_regions], 64-byte aligned */
+    size_t row_values;    /* arena offset of double [n_sums][max_rows] */
+    size_t row_weights;   /* arena offset of double [max_rows] */
+    size_t scratch_bytes; /* PYNN_SCRATCH, or more if an op asks for it */
+    size_t region_bytes;  /* per-thread memory: block pointers, values, scratch */
+    char **regions;       /* [n_regions], 64-byte aligned */
     int32_t n_regions;
     int64_t forward_rows; /* rows that the last pynn_forward left in the arena */
     uint64_t forward_step;
@@ -115,7 +116,7 @@ struct pynn_block {
     double *sums;         /* at row `first`: [n_sums] arrays of sums_ld rows, or NULL */
     int64_t sums_ld;
     char *region;  /* this thread's memory */
-    char *scratch; /* PYNN_SCRATCH bytes of this thread */
+    char *scratch; /* the plan's scratch_bytes of this thread */
 };
 
 /* Where a parameter task puts its gradient, and how it moves the parameters. */
@@ -140,6 +141,7 @@ struct pynn_op_class {
     int64_t (*stats)(const struct pynn_plan_spec *spec, const struct pynn_op *op);
     double (*flops)(const pynn_plan *plan, const struct pynn_op *op);
     size_t (*workspace)(const pynn_plan *plan, int32_t index); /* arena bytes */
+    size_t (*scratch)(const pynn_plan *plan, int32_t index);   /* bytes per thread */
     void (*forward)(const struct pynn_block *block, int32_t index);
     void (*backward)(const struct pynn_block *block, int32_t index);
     /* For an op that looks at the whole batch in training, unless it is frozen: columns

@@ -2,7 +2,8 @@
  *
  * Dense: y = act(x W + b) on the last axis. Parameters [in + bias, ld(out)], the bias in
  * the last row. The workspace is W transposed, [out, ld(in)], so that the input gradient
- * is the same product as the forward pass; tasks keep it up to date. */
+ * is the same product as the forward pass; tasks keep it up to date. A large W has none:
+ * its products pack their operands, and can transpose then. */
 
 #include "internal.h"
 
@@ -13,7 +14,52 @@
 #define TASK_ROWS_LEAST 32
 #define TASKS 12
 
+/* A large W, in bytes and in rows of a batch; its tasks, and the pieces of one task. */
+#define LARGE ((size_t)2 << 20)
+#define LARGE_BATCH 64
+#define LARGE_ROWS 1024
+#define LARGE_COLUMNS 256
+#define LARGE_PIECE 126
+#define LARGE_GRADIENT ((size_t)LARGE_PIECE * LARGE_COLUMNS * 4)
+
 static bool has_bias(const struct pynn_op *op) { return op->flags & PYNN_FLAG_BIAS; }
+
+static size_t batch_rows(const pynn_plan *plan, const struct pynn_op *op)
+{
+    int64_t rows = plan->max_rows > 0 ? plan->max_rows : plan->block_rows;
+    return (size_t)(rows * plan->tensors[op->in].inner);
+}
+
+static bool should_pack(const pynn_plan *plan, const struct pynn_op *op)
+{
+    const struct pynn_tensor *in = &plan->tensors[op->in],
+                             *out = &plan->tensors[op->out];
+    return (size_t)(in->width * out->ld) * plan->esize >= LARGE &&
+           batch_rows(plan, op) >= LARGE_BATCH;
+}
+
+/* Small networks, which would notice the arithmetic, have no large op. */
+static bool is_large(const pynn_plan *plan, const struct pynn_op *op)
+{
+    return plan->scratch_bytes > PYNN_SCRATCH && should_pack(plan, op);
+}
+
+/* Whether the weight gradient packs: all of a batch is to fit. */
+static bool has_large_tasks(const pynn_plan *plan, const struct pynn_op *op)
+{
+    return is_large(plan, op) &&
+           batch_rows(plan, op) * LARGE_COLUMNS * plan->esize <= PYNN_PACK_D;
+}
+
+static size_t scratch_wanted(const pynn_plan *plan, int32_t index)
+{
+    return should_pack(plan, &plan->ops[index]) ? PYNN_PACK + LARGE_GRADIENT : 0;
+}
+
+static bool keeps_transpose(const pynn_plan *plan, const struct pynn_op *op)
+{
+    return plan->tensors[op->in].has_grad && !is_large(plan, op);
+}
 
 static pynn_status check(const struct pynn_plan_spec *spec, const struct pynn_op *op)
 {
@@ -49,7 +95,7 @@ static size_t workspace(const pynn_plan *plan, int32_t index)
     const struct pynn_op *op = &plan->ops[index];
     const struct pynn_tensor *in = &plan->tensors[op->in],
                              *out = &plan->tensors[op->out];
-    return in->has_grad ? (size_t)(out->width * in->ld) * plan->esize : 0;
+    return keeps_transpose(plan, op) ? (size_t)(out->width * in->ld) * plan->esize : 0;
 }
 
 static void forward(const struct pynn_block *block, int32_t index)
@@ -72,6 +118,7 @@ static void forward(const struct pynn_block *block, int32_t index)
         .bias = has_bias(op) ? w + (size_t)(in->width * out->ld) * plan->esize : NULL,
         .y = block->value[op->out],
         .relu = op->select == PYNN_ACT_RELU,
+        .pack = is_large(plan, op) ? block->scratch : NULL,
     };
     plan->k->matmul(&args);
     if (op->select != PYNN_ACT_LINEAR && op->select != PYNN_ACT_RELU)
@@ -103,6 +150,13 @@ static void backward(const struct pynn_block *block, int32_t index)
         .ldy = (size_t)in->ld,
         .y = block->grad[op->in],
     };
+    if (is_large(plan, op)) {
+        args.w = block->params + (size_t)op->params * plan->esize;
+        args.ldw = (size_t)out->ld;
+        args.w_rows = (size_t)in->width;
+        args.transposed = 1;
+        args.pack = block->scratch;
+    }
     plan->k->matmul(&args);
 }
 
@@ -120,6 +174,10 @@ static pynn_status plan_tasks(pynn_plan *plan, int32_t index)
     while (rows > TASK_ROWS_LEAST &&
            pieces(height, rows) * pieces(width, columns) < TASKS)
         rows /= 2;
+    if (has_large_tasks(plan, op)) {
+        rows = LARGE_ROWS;
+        columns = LARGE_COLUMNS;
+    }
     for (int64_t r = 0; r < height; r += rows)
         for (int64_t c = 0; c < width; c += columns) {
             struct pynn_task task = {index, r, r + rows < height ? r + rows : height, c,
@@ -129,12 +187,12 @@ static pynn_status plan_tasks(pynn_plan *plan, int32_t index)
     return PYNN_OK;
 }
 
-#define MAX_SOON (PYNN_MAX_STATE + 2)
 #define SOON_LEAST 4096 /* parameters: fewer are in the cache anyway */
 
 /* The memory that the update after the gradient touches: weights, state, transpose. */
 static size_t list_soon(const pynn_plan *plan, const struct pynn_task *task,
-                        const struct pynn_apply *apply, struct pynn_soon soon[MAX_SOON])
+                        const struct pynn_apply *apply,
+                        struct pynn_soon soon[PYNN_MAX_SOON])
 {
     const struct pynn_op *op = &plan->ops[task->op];
     const struct pynn_tensor *in = &plan->tensors[op->in],
@@ -148,7 +206,7 @@ static size_t list_soon(const pynn_plan *plan, const struct pynn_task *task,
     soon[n++] = (struct pynn_soon){apply->params + at, rows, columns * esize, ld};
     for (int i = 0; i < PYNN_MAX_STATE && apply->slots[i]; i++)
         soon[n++] = (struct pynn_soon){apply->slots[i] + at, rows, columns * esize, ld};
-    if (in->has_grad)
+    if (keeps_transpose(plan, op))
         soon[n++] =
             (struct pynn_soon){plan->arena + plan->workspace[task->op] +
                                    (size_t)(task->c0 * in->ld + task->r0) * esize,
@@ -158,7 +216,8 @@ static size_t list_soon(const pynn_plan *plan, const struct pynn_task *task,
 
 /* The gradient of the task's piece goes to g, whose rows are ldg elements apart. */
 static void gradient(const pynn_plan *plan, const struct pynn_task *task, int64_t rows,
-                     const struct pynn_apply *apply, char *g, int64_t ldg)
+                     const struct pynn_apply *apply, char *g, int64_t ldg, void *pack,
+                     bool kept)
 {
     const struct pynn_op *op = &plan->ops[task->op];
     const struct pynn_tensor *in = &plan->tensors[op->in],
@@ -167,7 +226,7 @@ static void gradient(const pynn_plan *plan, const struct pynn_task *task, int64_
     const char *d = plan->arena + out->grad + (size_t)task->c0 * esize;
     int64_t kernel_end = task->r1 < in->width ? task->r1 : in->width;
     if (task->r0 < kernel_end) {
-        struct pynn_soon soon[MAX_SOON];
+        struct pynn_soon soon[PYNN_MAX_SOON];
         struct pynn_matmul_tn args = {
             .k = (size_t)(kernel_end - task->r0),
             .n = columns,
@@ -181,6 +240,8 @@ static void gradient(const pynn_plan *plan, const struct pynn_task *task, int64_
             .accumulate = apply->accumulate,
             .soon = soon,
             .n_soon = list_soon(plan, task, apply, soon),
+            .pack = pack,
+            .kept = kept,
         };
         plan->k->matmul_tn(&args);
     }
@@ -239,26 +300,43 @@ static void refresh_rows(const pynn_plan *plan, int32_t index, const char *all,
         transposed + (size_t)(c0 * in->ld + r0) * plan->esize, (size_t)in->ld);
 }
 
-static void run_task(const pynn_plan *plan, const struct pynn_task *task, int64_t rows,
-                     const struct pynn_apply *apply, char *scratch)
+/* Gradient and update of a piece of W; g: where the gradient goes if nobody wants it. */
+static void run_piece(const pynn_plan *plan, const struct pynn_task *task, int64_t rows,
+                      const struct pynn_apply *apply, char *g, void *pack, bool kept)
 {
     const struct pynn_op *op = &plan->ops[task->op];
-    int64_t ld = plan->tensors[op->out].ld;
-    char *g = scratch;
-    int64_t ldg = task->c1 - task->c0;
+    int64_t ld = plan->tensors[op->out].ld, ldg = task->c1 - task->c0;
     if (apply->grads) {
         g = apply->grads +
             (size_t)(op->params + task->r0 * ld + task->c0) * plan->esize;
         ldg = ld;
     }
-    gradient(plan, task, rows, apply, g, ldg);
+    gradient(plan, task, rows, apply, g, ldg, pack, kept);
     clear_padding(plan, task, g, ldg);
     if (!apply->args)
         return;
     update(plan, task, apply, g, ldg);
-    if (plan->tensors[op->in].has_grad)
+    if (keeps_transpose(plan, op))
         refresh_rows(plan, task->op, apply->params, task->r0, task->r1, task->c0,
                      task->c1);
+}
+
+static void run_task(const pynn_plan *plan, const struct pynn_task *task, int64_t rows,
+                     const struct pynn_apply *apply, char *scratch)
+{
+    if (!has_large_tasks(plan, &plan->ops[task->op])) {
+        run_piece(plan, task, rows, apply, scratch, NULL, false);
+        return;
+    }
+    size_t row_bytes = (size_t)(task->c1 - task->c0) * plan->esize;
+    int64_t limit = (int64_t)(LARGE_GRADIENT / row_bytes), height = task->r1 - task->r0;
+    int64_t n = pieces(height, limit < LARGE_PIECE ? limit : LARGE_PIECE);
+    for (int64_t i = 0; i < n; i++) {
+        struct pynn_task piece = *task;
+        piece.r0 = task->r0 + height * i / n;
+        piece.r1 = task->r0 + height * (i + 1) / n;
+        run_piece(plan, &piece, rows, apply, scratch + PYNN_PACK, scratch, i > 0);
+    }
 }
 
 static void refresh(const pynn_plan *plan, int32_t index, const char *all)
@@ -266,7 +344,7 @@ static void refresh(const pynn_plan *plan, int32_t index, const char *all)
     const struct pynn_op *op = &plan->ops[index];
     const struct pynn_tensor *in = &plan->tensors[op->in],
                              *out = &plan->tensors[op->out];
-    if (in->has_grad)
+    if (keeps_transpose(plan, op))
         refresh_rows(plan, index, all, 0, in->width, 0, out->width);
 }
 
@@ -276,6 +354,7 @@ const struct pynn_op_class pynn_op_dense = {
     .params = params,
     .flops = flops,
     .workspace = workspace,
+    .scratch = scratch_wanted,
     .forward = forward,
     .backward = backward,
     .plan_tasks = plan_tasks,

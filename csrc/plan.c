@@ -156,13 +156,25 @@ static bool lay_out_rows(pynn_plan *plan, size_t *total)
     return true;
 }
 
+static size_t scratch_bytes(const pynn_plan *plan)
+{
+    size_t most = PYNN_SCRATCH;
+    for (int32_t i = 0; i < plan->n_ops; i++) {
+        const struct pynn_op_class *class = pynn_op_classes[plan->ops[i].kind];
+        size_t bytes = class->scratch ? class->scratch(plan, i) : 0;
+        most = bytes > most ? bytes : most;
+    }
+    return most;
+}
+
 static bool lay_out(pynn_plan *plan)
 {
     size_t arena = 0, region = 0;
     bool training = plan->max_rows > 0;
     size_t kept = (size_t)(training ? plan->max_rows : PYNN_EVALUATE_ROWS);
+    plan->scratch_bytes = scratch_bytes(plan);
     if (!pynn_size_add(&region, 2 * (size_t)plan->n_slots, sizeof(char *)) ||
-        !pynn_size_add(&region, 1, PYNN_SCRATCH) ||
+        !pynn_size_add(&region, 1, plan->scratch_bytes) ||
         !lay_out_rows(plan, training ? &arena : &region))
         return false;
     plan->row_values = arena;

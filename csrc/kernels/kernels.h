@@ -32,6 +32,12 @@ enum pynn_optimizer {
     PYNN_OPT_COUNT
 };
 
+/* Bytes of a thread's memory in which a large product packs its operands; of them those
+ * that d of a weight gradient may take. */
+#define PYNN_PACK ((size_t)1536 << 10)
+#define PYNN_PACK_D (PYNN_PACK - ((size_t)32 << 10))
+#define PYNN_MAX_SOON 6
+
 /* Products. n is padded in w, y, d and g (n here is already a multiple of PYNN_PAD). One
  * FMA chain per output element in index order of the reduction. */
 struct pynn_matmul { /* y[m,n] = x[m,k] w[k,n] + start, then the epilogue */
@@ -40,7 +46,10 @@ struct pynn_matmul { /* y[m,n] = x[m,k] w[k,n] + start, then the epilogue */
     size_t ldx, ldw, ldy;
     const void *bias; /* [n] the start of each row's sums, or NULL for zero */
     void *y;
-    int relu; /* 1: y = max(y, 0), NaN kept */
+    int relu;       /* 1: y = max(y, 0), NaN kept */
+    void *pack;     /* PYNN_PACK bytes if w is large, or NULL */
+    int transposed; /* with pack only: w is [w_rows, k], y = x w^T; y is 0 beyond w_rows */
+    size_t w_rows;
 };
 
 /* Memory that the caller needs next: rows of `bytes` each. */
@@ -55,8 +64,12 @@ struct pynn_matmul_tn { /* g[k,n] = x[b,k]^T d[b,n] (+ g when accumulate) */
     size_t ldx, ldd, ldg;
     void *g;
     int accumulate;
-    const struct pynn_soon *soon; /* [n_soon], brought into L2 meanwhile */
+    const struct pynn_soon
+        *soon; /* [n_soon <= PYNN_MAX_SOON], brought into L2 meanwhile */
     size_t n_soon;
+    void *
+        pack; /* PYNN_PACK bytes if g is large and d takes up to PYNN_PACK_D, or NULL */
+    int kept; /* pack holds this very d since the last call */
 };
 
 /* Losses: `rows` predictions of n columns. Writes row_loss[rows] (unscaled mean over the

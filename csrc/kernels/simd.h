@@ -36,6 +36,7 @@
 
 #if defined(__GNUC__)
 #define PYNN_INLINE static inline __attribute__((always_inline, unused))
+#define PYNN_APART __attribute__((noinline)) /* callers keep their small frame */
 #if defined(__clang__)
 #define PYNN_UNROLL _Pragma("clang loop unroll(full)")
 #else
@@ -46,6 +47,7 @@
 #define PYNN_PREFETCH(p) __builtin_prefetch(p, 0, 2) /* into L2 */
 #else
 #define PYNN_INLINE static inline
+#define PYNN_APART
 #define PYNN_UNROLL
 #define PYNN_NOUNROLL
 #define PYNN_RESTRICT
