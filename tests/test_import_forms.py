@@ -15,6 +15,7 @@ FOLDER = Path(__file__).parents[1] / "examples"
 NAME = re.compile(r"\bkeras\.((?:[a-z_]+\.)*)(\w+)")
 PROGRAMS = {
     "xor_keras_style": "count(sturdy, 3)['solved'] == 3",
+    "iris_keras_style": "main()[0] >= 0.93",
     "mnist_keras_style": "main(verbose=0) >= 0.96",
 }
 

@@ -42,7 +42,6 @@ LEVELS = [
     {"_storage"},
     {
         "layers",
-        "losses",
         "metrics",
         "optimizers",
         "datasets",
@@ -50,6 +49,7 @@ LEVELS = [
         "random",
         "_feed",
     },
+    {"losses"},
     {"plotting"},
     {
         "activations",

@@ -60,6 +60,10 @@ __all__ = [
     "serialize",
 ]
 
+# Keras has both names.
+IdentityInitializer = Identity
+OrthogonalInitializer = Orthogonal
+
 _INITIALIZERS: dict[str, type[Initializer]] = table(
     (
         Constant,

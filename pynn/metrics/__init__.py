@@ -8,6 +8,22 @@ from pynn._lookup import find, known, resolve, table, to_config
 from pynn._names import snake_case
 from pynn._registry import CustomObjectScope
 from pynn._values import ALIASES, BY_TASK, task
+from pynn.losses import (
+    binary_crossentropy,
+    categorical_crossentropy,
+    categorical_hinge,
+    hinge,
+    huber,
+    kl_divergence,
+    log_cosh,
+    mean_absolute_error,
+    mean_absolute_percentage_error,
+    mean_squared_error,
+    mean_squared_logarithmic_error,
+    poisson,
+    sparse_categorical_crossentropy,
+    squared_hinge,
+)
 from pynn.metrics._base import Mean, MeanMetric, MeanMetricWrapper, Metric, Sum
 from pynn.metrics._confusion import (
     AUC,
@@ -90,12 +106,26 @@ __all__ = [
     "TrueNegatives",
     "TruePositives",
     "binary_accuracy",
+    "binary_crossentropy",
     "categorical_accuracy",
+    "categorical_crossentropy",
+    "categorical_hinge",
     "deserialize",
     "get",
+    "hinge",
+    "huber",
+    "kl_divergence",
+    "log_cosh",
+    "mean_absolute_error",
+    "mean_absolute_percentage_error",
+    "mean_squared_error",
+    "mean_squared_logarithmic_error",
+    "poisson",
     "serialize",
     "sparse_categorical_accuracy",
+    "sparse_categorical_crossentropy",
     "sparse_top_k_categorical_accuracy",
+    "squared_hinge",
     "top_k_categorical_accuracy",
 ]
 
