@@ -7,7 +7,8 @@ for `train`: a training loop calls `forward` and `backward` and moves the weight
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -56,11 +57,13 @@ class Core:
         self.shape, self.element = stage.slots[stage.output], np.dtype(dtype)
         self.input = stage.slots[0]
         self.input_gradient = back
-        self.plan = make_plan(
-            [
-                op._replace(params=op.params - self.first) if op.params >= 0 else op
-                for op in stage.ops
-            ],
+        ops = [
+            op._replace(params=op.params - self.first) if op.params >= 0 else op
+            for op in stage.ops
+        ]
+        self._make = partial(
+            make_plan,
+            ops,
             stage.slots,
             dtype=dtype,
             output=stage.output,
@@ -70,10 +73,69 @@ class Core:
             max_rows=sizes[0],
             input_gradient=back,
         )
+        self.plan = self._make()
+        self._plans = [self.plan]  # more where one cannot hold all rows of a step
 
     def part(self, vector: Array) -> Array:
         """Return the stretch of a vector that belongs to these records."""
         return vector[self.first : self.end]
+
+    def _pieces(self, rows: int) -> Iterator[tuple[int, Plan, slice]]:
+        """Cut the rows of a step into what a plan holds."""
+        limit = self.plan.max_rows
+        for k, start in enumerate(range(0, rows, limit)):
+            if k == len(self._plans):
+                self._plans.append(self._make())
+            yield k, self._plans[k], slice(start, min(start + limit, rows))
+
+    def forward(
+        self,
+        params: Array,
+        stats: Array | None,
+        x: Array,
+        goal: tuple[Array | None, Array | None, Array | None],
+        step: int,
+        out: Array | None,
+    ) -> None:
+        """Pass rows in training mode; `goal` is targets, weights, sums."""
+        y, weight, sums = goal
+        for k, plan, here in self._pieces(len(x)):
+            plan.forward(
+                self.part(params),
+                stats,
+                x[here],
+                None if y is None else y[here],
+                None if weight is None else weight[here],
+                step ^ k << 48,  # masks of its own for each piece
+                here.stop - here.start,
+                None if out is None else out[here],
+                sums,
+            )
+
+    def backward(
+        self,
+        params: Array,
+        stats: Array | None,
+        gradient: Array | None,
+        rows: int,
+        grads: Array,
+    ) -> Array | None:
+        """Add to `grads`; return the gradient of the input if that is known."""
+        mine, found = (
+            self.part(grads),
+            aligned(self.end - self.first, self.element.name),
+        )
+        dx = self.empty(rows, self.input) if self.input_gradient else None
+        for _, plan, here in self._pieces(rows):
+            count = here.stop - here.start
+            down = None if dx is None else dx[here]
+            dout = None if gradient is None else gradient[here]
+            plan.backward(self.part(params), stats, dout, count, found, down)
+            scale = count / rows if gradient is None else 1.0  # a mean of pieces
+            mine += found if scale == 1 else found * self.element.type(scale)
+            if down is not None and scale != 1:
+                down *= self.element.type(scale)
+        return dx
 
     def empty(self, rows: int, slot: Slot) -> Array:
         """Return room for the values of a slot."""
@@ -147,10 +209,8 @@ class StagedPlan:
         """Memory of the core's plans."""
         return sum(plan.nbytes for plan in self._plans)
 
-    @property
-    def max_rows(self) -> int:
-        """Most rows that `forward` takes, or 0."""
-        return min((plan.max_rows for plan in self._plans), default=0)
+    max_rows = 0
+    """Known from `Plan`: `forward` takes as many rows as there are."""
 
     # ---- inference
 
@@ -229,8 +289,7 @@ class StagedPlan:
                 goal = (y, weight, sums) if ends else (None, None, None)
                 room = stage.empty(rows, stage.shape)
                 to = None if ends and out is None else room
-                where = stage.part(params), stats, value
-                stage.plan.forward(*where, *goal[:2], step, rows, to, goal[2])
+                stage.forward(params, stats, value, goal, step, to)
                 value = room
             else:
                 value = self._into(stage, value)
@@ -284,14 +343,9 @@ class StagedPlan:
     ) -> Array | None:
         if not (stage.trains or stage.input_gradient):
             return None
-        found = aligned(stage.end - stage.first, self.element.name)
-        dx = stage.empty(rows, stage.input) if stage.input_gradient else None
         if gradient is not None:
             gradient = np.ascontiguousarray(gradient, self.element)
-        stage.plan.backward(stage.part(params), stats, gradient, rows, found, dx)
-        part = stage.part(grads)
-        part += found
-        return dx
+        return stage.backward(params, stats, gradient, rows, grads)
 
     def _back_part(
         self, part: "Part", x: Array, y: Array, gradient: Array | None, grads: Array
