@@ -110,6 +110,19 @@ class Stepper(Run):
         return outputs
 
 
+def _mixed(network: Network) -> bool:
+    """Whether one op has weights that are trained and weights that are not.
+
+    The core's loop moves all or none of them.
+    """
+    weights, trained = network.root.weights, network.root.trainable_weights
+    if len(weights) == len(trained):
+        return False
+    moved = {id(w) for w in trained}
+    blocks = {id(w.block) for w in trained}
+    return any(id(w.block) in blocks and id(w) not in moved for w in weights)
+
+
 def start(
     network: Network,
     goal: Goal,
@@ -122,7 +135,8 @@ def start(
     """Return a run of the core's loop, or of this one if that cannot be."""
     network.sync()
     plan = network.plan(goal, min(batch, len(rows.x)), network.runs())
-    kind = Run if isinstance(plan, Plan) else Stepper
+    whole = isinstance(plan, Plan) and not _mixed(network)
+    kind = Run if whole else Stepper
     return kind(network, goal, optimizer, rows, batch, shuffle, steps)
 
 

@@ -234,6 +234,11 @@ class Variable:
         return self._block.offset + self._start, self._length
 
     @property
+    def block(self) -> Block:
+        """The rows that this weight is a part of."""
+        return self._block
+
+    @property
     def T(self) -> Array:
         """The weight transposed, as a view."""
         return self.value.T
