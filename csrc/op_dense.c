@@ -16,7 +16,7 @@
 
 /* A large W, in bytes and in rows of a batch; its tasks, and the pieces of one task. */
 #define LARGE ((size_t)2 << 20)
-#define LARGE_BATCH 64
+#define LARGE_BATCH 96
 #define LARGE_ROWS 1024
 #define LARGE_COLUMNS 256
 #define LARGE_PIECE 126
