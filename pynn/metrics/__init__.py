@@ -202,7 +202,7 @@ def _by_name(
 def _by_function(function: Callable[..., Any]) -> Metric:
     """A function of ours is computed in the core, any other in NumPy."""
     name = getattr(function, "__name__", "")
-    ours = getattr(function, "__module__", "").startswith("pynn.")
+    ours = str(getattr(function, "__module__", None)).startswith("pynn.")
     key = name.replace("_", "").lower()
     if ours and key in _METRICS and snake_case(_METRICS[key].__name__) == name:
         return _METRICS[key](name=name)
