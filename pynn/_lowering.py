@@ -16,6 +16,7 @@ from pynn._ops import (
     FROZEN,
     INPUT_ACTIVATIONS,
     LOSSES,
+    NORMS,
     SCALE,
     STILL,
     Op,
@@ -222,6 +223,26 @@ class Lowering:
         """Add a repetition of the one vector of a sample."""
         y = self.slot(Slot(n, self.slots[x].width))
         self.ops.append(Op("repeat", 0, x, y))
+        return y
+
+    def row_norm(
+        self,
+        x: int,
+        kind: str,
+        epsilon: float,
+        params: int = -1,
+        *,
+        scale: bool = False,
+        center: bool = False,
+        trainable: bool = True,
+    ) -> int:
+        """Add a normalization, one of `NORMS`, of each vector along the last axis."""
+        y = self.slot(self.slots[x])
+        flags = SCALE * scale | BIAS * center | FROZEN * (not trainable)
+        select, attr = NORMS.index(kind), (epsilon,)
+        self.ops.append(
+            Op("row_norm", select, x, y, flags=flags, params=params, attr=attr)
+        )
         return y
 
     def reshape(self, x: int, shape: Sequence[int]) -> int:

@@ -16,6 +16,7 @@ OPS = (
     "affine",
     "transpose",
     "repeat",
+    "row_norm",
     "copy",
     "loss",
     "score",
@@ -132,6 +133,9 @@ FROZEN = 2
 SCALE = 4
 STILL = 8
 """Flags of an op (enum pynn_flag)."""
+
+NORMS = ("layer", "rms", "unit")
+"""What `row_norm` selects from (enum pynn_norm)."""
 
 ALPHA, SAME_ROWS, SAME_INNER, SAME_WIDTH = 1, 2, 4, 8
 """Bits of a dropout's `select` (csrc/op_random.c): alpha dropout, shared masks."""

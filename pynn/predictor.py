@@ -12,14 +12,19 @@ import numpy as np
 from pynn._engine import Caller, Runner, make_plan
 from pynn._lowering import SOFTMAX
 from pynn._network import Network
-from pynn._ops import ACTIVATIONS, PAD, Op, Slot
+from pynn._ops import ACTIVATIONS, NORMS, PAD, Op, Slot
 from pynn._variables import Array, Block, aligned, merge
 from pynn.data import numeric
 
 __all__ = ["Predictor"]
 
 _Moves = Sequence[tuple[int, int]]  # offsets of blocks, before and after
-_SELECTS = {"dense": ACTIVATIONS, "activation": ACTIVATIONS, "softmax": SOFTMAX}
+_SELECTS = {
+    "dense": ACTIVATIONS,
+    "activation": ACTIVATIONS,
+    "softmax": SOFTMAX,
+    "row_norm": NORMS,
+}
 
 
 class Program(NamedTuple):

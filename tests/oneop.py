@@ -308,27 +308,6 @@ def noise_normals(case):
     return [np.reshape(numbers, shape)[:, :, :width] for numbers in found]
 
 
-def batch_norm_cases(real):
-    """Every width; numbers of rows around a part of a sum; frozen or not."""
-    for i, n in enumerate(WIDTHS):
-        for flags in (SCALE | BIAS, SCALE, BIAS, 0, SCALE | BIAS | FROZEN, FROZEN):
-            rows = (*ROWS[:-1], 63, 64, 65, 130)[(i + flags) % (len(ROWS) + 3)]
-            inner = (1, 1, 3)[(i + flags) % 3]
-            rng = seeded("batch_norm", rows, inner, n, flags)
-            x = rng.normal(rng.normal(size=n), rng.uniform(0.5, 2, n), (rows, inner, n))
-            kept = bool(flags & SCALE) + bool(flags & BIAS)
-            yield Case(
-                "batch_norm",
-                real.round(x),
-                (inner, n),
-                attr=((1e-3, 0.99), (1e-5, 0.7))[i % 2],
-                flags=flags,
-                params=real.round(rng.normal(size=(kept, n))) if kept else None,
-                stats=real.round(rng.uniform(0.5, 2, (2, n))),
-                dy=real.round(rng.normal(size=x.shape)),
-            )
-
-
 def copy_cases(real):
     """Equal sizes cut in every way."""
     for n in WIDTHS[2:]:
@@ -383,7 +362,6 @@ FAMILIES = {
     "softmax": softmax_cases,
     "dropout": dropout_cases,
     "noise": noise_cases,
-    "batch_norm": batch_norm_cases,
     "copy": copy_cases,
     "loss": loss_cases,
     "score": score_cases,

@@ -278,3 +278,86 @@ def test_a_plan_asks_for_its_statistics():
     ):
         with pytest.raises(ValueError, match=message):
             network.take().predict(network.store.vector, stats, x, 0, 1, out)
+
+
+def by_hand(x, axes, kind):
+    """The three normalizations of rows in float64, without weights."""
+    if kind is layers.UnitNormalization:
+        return x / np.sqrt((x**2).sum(axis=axes, keepdims=True))
+    mean = x.mean(axis=axes, keepdims=True) * (kind is layers.LayerNormalization)
+    square = ((x - mean) ** 2).mean(axis=axes, keepdims=True)
+    return (x - mean) / np.sqrt(square + kind().epsilon)
+
+
+ROW_LAYERS = [
+    layers.LayerNormalization,
+    layers.RMSNormalization,
+    layers.UnitNormalization,
+]
+
+
+@pytest.mark.parametrize("kind", ROW_LAYERS)
+@pytest.mark.parametrize("axis", [-1, 3, (2, 3), [-1, -2, -3]])
+def test_rows_over_the_last_axes(kind, axis):
+    x = np.random.default_rng(0).normal(1, 2, (5, 3, 4, 6)).astype(np.float32)
+    layer = kind(axis=axis)
+    axes = tuple(axis) if isinstance(axis, list | tuple) else axis
+    # a few roundings of numbers around 2, and of sums of up to 72 of them
+    np.testing.assert_allclose(layer(x), by_hand(x.astype(float), axes, kind), 0, 1e-5)
+    shape = x.shape[axes if isinstance(axes, int) else min(a % 4 for a in axes) :]
+    if kind is not layers.UnitNormalization:
+        shape = (6,) if isinstance(axes, int) else shape
+        assert {w.shape for w in layer.weights} == {shape}
+    names = {layers.LayerNormalization: ["gamma", "beta"], ROW_LAYERS[1]: ["scale"]}
+    assert [w.name for w in layer.trainable_weights] == names.get(kind, [])
+
+
+def test_rows_of_zeros_and_short_ones():
+    x = np.zeros((2, 3), np.float32)
+    x[1, 0] = 1e-8
+    for kind in ROW_LAYERS:
+        assert np.isfinite(kind()(x)).all()
+    np.testing.assert_allclose(layers.UnitNormalization()(x)[1], [1e-2, 0, 0], 1e-6)
+
+
+@pytest.mark.usefixtures("threads")
+def test_rows_train_to_the_same_bits():
+    """On any number of threads; and a layer that is frozen keeps its weights."""
+    found = []
+    for n in (1, 2, 3, 8):
+        _core.set_num_threads(n)
+        pynn.utils.set_random_seed(3)
+        frozen = layers.LayerNormalization(trainable=False)
+        middle = [layers.RMSNormalization(), layers.UnitNormalization(), frozen]
+        model = pynn.Sequential(
+            [
+                pynn.Input((WIDTH,)),
+                layers.LayerNormalization(),
+                layers.Dense(256, "relu"),
+                *middle,
+                layers.Dense(10, "softmax"),
+            ]
+        )
+        model.compile("adam", "sparse_categorical_crossentropy")
+        start = model.get_weights()
+        model.fit(*data(), 96, 2, 0)
+        ours = {id(w) for w in frozen.weights}
+        for weight, before in zip(model.weights, start, strict=True):
+            assert (weight.value == before).all() == (id(weight) in ours)
+        again = pickle.loads(pickle.dumps(model.predictor(ROWS)))
+        values = [*model.get_weights(), model.predict(data()[0], verbose=0)]
+        np.testing.assert_array_equal(again(data()[0]), values[-1])
+        found.append([v.tobytes() for v in values])
+    assert found[0] == found[1] == found[2] == found[3]
+
+
+@pytest.mark.parametrize("kind", ROW_LAYERS)
+def test_axes_of_rows(kind):
+    for axis in (0, 1, (1, 3), (0, 1, 2, 3)):
+        with pytest.raises(ValueError, match="'row': expected the last axes of an"):
+            kind(axis=axis, name="row").build((None, 3, 4, 5))
+    for axis in ([], "all", 1.5):
+        with pytest.raises(ValueError, match="axis: expected"):
+            kind(axis=axis)
+    with pytest.raises(ValueError, match="unknown argument 'alpha'"):
+        kind(alpha=1)

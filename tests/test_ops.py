@@ -8,15 +8,12 @@ import functools
 import movecases
 import numpy as np
 import pytest
+from normcases import FAMILIES, expect_batch_norm, expect_row_norm
 from oneop import (
     ACTIVATIONS,
-    BIAS,
-    FAMILIES,
-    FROZEN,
     ISAS,
     LOSSES,
     REALS,
-    SCALE,
     Case,
     dropout_mask,
     evaluate,
@@ -37,6 +34,7 @@ LEAST = {
     "dropout": 36,
     "noise": 36,
     "batch_norm": 100,
+    "row_norm": 54,
     "copy": 48,
     "loss": 400,
     "score": 450,
@@ -149,46 +147,6 @@ def expect_noise(case, real):
     return {"y": (y, limits[0]), "dx": (dx, limits[1])}
 
 
-def batch_norm_oracle(case):
-    """The layer that a case is."""
-    rows = [None, None] if case.params is None else [*case.params]
-    gamma = rows.pop(0) if case.flags & SCALE else None
-    beta = rows[0] if case.flags & BIAS else None
-    frozen = bool(case.flags & FROZEN)
-    return layers.BatchNorm(gamma, beta, case.stats, *case.attr, frozen)
-
-
-def expect_batch_norm(case, real):
-    """A sum of n terms is off by (n + 1) u of their sizes, and so is what is made of
-    it: the mean by `off` standard deviations, their inverse by the part `wrong`."""
-    layer = batch_norm_oracle(case)
-    y, dx = layer.forward(case.x), layer.backward(case.dy)
-    n = len(case.x) * case.x.shape[1]
-    u = (n + 4) * real.u
-    scale = np.abs(layer.weights[0] if layer.scaled else 1.0)
-    off = np.broadcast_to(0.0 if layer.frozen else u, layer.inv.shape)
-    off = off * np.abs(case.x).max(axis=(0, 1)) * layer.inv
-    wrong = (0.0 if layer.frozen else u) + off + 4 * real.u
-    normal, d = np.abs(layer.normal), np.abs(case.dy)
-    near = 2 * real.u * np.abs(case.x) * layer.inv  # rounding of x - mean
-    limit = scale * (off + near + wrong * normal) + 4 * real.u * np.abs(y)
-    spread = d + d.mean(axis=(0, 1)) + normal * (d * normal).mean(axis=(0, 1))
-    error = (2 * u + 4 * (off + wrong)) * (1 + normal + normal.max(axis=(0, 1)))
-    grads = [(d * normal).sum(axis=(0, 1))] if layer.scaled else []
-    grads += [d.sum(axis=(0, 1))] if layer.shifted else []
-    limits = [(2 * u + 2 * wrong) * g + 2 * off * d.sum(axis=(0, 1)) for g in grads]
-    pad = ((0, 0), (0, padded(case.out[1]) - case.out[1]))  # padding is exactly zero
-    moved = (n + 8) * real.u * np.abs(case.x).max() ** 2
-    found = {
-        "y": (y, limit),
-        "dx": (dx, scale * layer.inv * spread * error),
-        "stats": (np.pad(layer.moving, pad), moved + 4 * real.u),
-    }
-    if layer.weights:
-        found["grads"] = np.pad(layer.grads, pad), np.pad(limits, pad)
-    return found
-
-
 def expect_copy(case, real):
     """Nothing changes but the shape."""
     return {
@@ -245,6 +203,7 @@ EXPECT = {
     "dropout": expect_dropout,
     "noise": expect_noise,
     "batch_norm": expect_batch_norm,
+    "row_norm": expect_row_norm,
     "copy": expect_copy,
     "loss": expect_loss,
     "score": expect_score,
@@ -315,7 +274,16 @@ def test_bits_between_instruction_sets(name, dtype, pair):
 @pytest.mark.parametrize("dtype", REALS)
 @pytest.mark.parametrize(
     "name",
-    ["dense", "activation", "softmax", "affine", "transpose", "repeat", "copy"],
+    [
+        "dense",
+        "activation",
+        "softmax",
+        "affine",
+        "transpose",
+        "repeat",
+        "copy",
+        "row_norm",
+    ],
 )
 def test_prediction_is_the_forward_pass(name, dtype):
     """To the bit, also row by row."""

@@ -182,6 +182,9 @@ def small_net(rng):
     return [
         layers.Reshape((-1,)),
         layers.Dense(rng.normal(size=(6, 5)), rng.normal(size=5)),
+        layers.RowNorm("layer", rng.normal(size=5), rng.normal(size=5)),
+        layers.RowNorm("rms", rng.normal(size=5)),
+        layers.RowNorm("unit"),
         layers.BatchNorm(rng.normal(size=5), rng.normal(size=5), np.ones((2, 5))),
         layers.Activation("tanh"),
         layers.BatchNorm(None, None, rng.uniform(1, 2, (2, 5)), frozen=True),
@@ -206,7 +209,7 @@ def test_network_gradients(rng):
         net, "categorical_crossentropy", x, y, weight, step=1
     )
     weights = [w for layer in net for w in layer.weights]
-    assert [w.shape for w in weights] == [(6, 5), *3 * [(5,)], (5, 3)]
+    assert [w.shape for w in weights] == [(6, 5), *6 * [(5,)], (5, 3)]
     for w, g in zip(weights, grads, strict=True):
         kept = w.copy()
 

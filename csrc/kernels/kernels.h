@@ -134,6 +134,26 @@ struct pynn_batch_norm {
     void *shift, *slope; /* what dx takes off: shift + slope (x - mean) */
 };
 
+/* Normalization of each of `rows` rows of n columns; gamma and beta are padded. */
+enum pynn_norm {
+    PYNN_NORM_LAYER, /* (x - mean) / sqrt(variance + epsilon) */
+    PYNN_NORM_RMS,   /* x / sqrt(mean of x^2 + epsilon) */
+    PYNN_NORM_UNIT,  /* x / sqrt(larger of sum of x^2 and epsilon) */
+    PYNN_NORM_COUNT
+};
+
+struct pynn_row_norm {
+    size_t rows, n, ld;
+    int kind; /* enum pynn_norm */
+    double epsilon;
+    const void *gamma, *beta; /* or NULL: 1, 0 */
+    const void *x, *dy;
+    void *y, *dx;         /* padding of dx is zero */
+    void *mean, *inv;     /* [rows]; NULL: forward keeps nothing */
+    void *dgamma, *dbeta; /* [n], here a multiple of PYNN_PAD; NULL: not wanted */
+    int accumulate;       /* add to them */
+};
+
 typedef void pynn_norm_kernel(const struct pynn_batch_norm *args);
 /* Constants of columns: shift and scale [n], or, when `same`, one of each. */
 struct pynn_affine {
@@ -194,6 +214,10 @@ struct pynn_kernels {
     void (*affine)(const struct pynn_affine *args, size_t n, const void *x, void *y);
     void (*affine_backward)(const struct pynn_affine *args, size_t n, const void *dy,
                             void *dx);
+    void (*row_norm_forward)(const struct pynn_row_norm *args);  /* x -> y, mean, inv */
+    void (*row_norm_backward)(const struct pynn_row_norm *args); /* and dy -> dx */
+    void (*row_norm_sums)(
+        const struct pynn_row_norm *args); /* and dy -> dgamma, dbeta */
     /* Sum of squares of n elements (a multiple of PYNN_PAD), 16 lanes, fixed tree */
     double (*sum_squares)(size_t n, const void *x);
 

@@ -20,6 +20,11 @@ from pynn.layers.noise import GaussianDropout, GaussianNoise
 from pynn.layers.normalization import BatchNormalization
 from pynn.layers.preprocessing import Normalization, Rescaling
 from pynn.layers.reshape import Flatten, Permute, RepeatVector, Reshape
+from pynn.layers.row_normalization import (
+    LayerNormalization,
+    RMSNormalization,
+    UnitNormalization,
+)
 from pynn.layers.softmax import Softmax
 from pynn.layers.symbolic import KerasTensor
 
@@ -37,9 +42,11 @@ __all__ = [
     "InputLayer",
     "KerasTensor",
     "Layer",
+    "LayerNormalization",
     "LeakyReLU",
     "Normalization",
     "Permute",
+    "RMSNormalization",
     "ReLU",
     "RepeatVector",
     "Rescaling",
@@ -47,6 +54,7 @@ __all__ = [
     "Softmax",
     "SpatialDropout1D",
     "SpatialDropout2D",
+    "UnitNormalization",
     "deserialize",
     "serialize",
 ]

@@ -211,6 +211,42 @@ class Repeat(Layer):
         return dy.sum(axis=1)
 
 
+class RowNorm(Layer):
+    """Each vector of the last axis: "layer" ``(x - mean) / sqrt(variance + epsilon)``,
+    "rms" ``x / sqrt(mean(x^2) + epsilon)``, "unit" ``x / sqrt(sum(x^2))`` with a sum of
+    at least epsilon; times gamma, plus beta, each of which may be None."""
+
+    def __init__(self, kind, gamma=None, beta=None, epsilon=1e-3):
+        given = [w for w in (gamma, beta) if w is not None]
+        self.weights = [np.array(w, np.float64) for w in given]
+        self.kind, self.epsilon = kind, epsilon
+        self.scaled, self.shifted = gamma is not None, beta is not None
+
+    def forward(self, x, step=0):
+        mean = x.mean(axis=-1, keepdims=True) if self.kind == "layer" else 0.0
+        squares = ((x - mean) ** 2).sum(axis=-1, keepdims=True)
+        self.short = squares <= self.epsilon
+        if self.kind == "unit":
+            self.inv = 1 / np.sqrt(np.maximum(squares, self.epsilon))
+        else:
+            self.inv = 1 / np.sqrt(squares / x.shape[-1] + self.epsilon)
+        self.normal = (x - mean) * self.inv
+        y = self.normal * self.weights[0] if self.scaled else self.normal
+        return y + self.weights[-1] if self.shifted else y
+
+    def backward(self, dy):
+        axes = tuple(range(dy.ndim - 1))
+        grads = [(dy * self.normal).sum(axis=axes)] if self.scaled else []
+        self.grads = grads + ([dy.sum(axis=axes)] if self.shifted else [])
+        d = dy * self.weights[0] if self.scaled else dy
+        along = (d * self.normal).sum(axis=-1, keepdims=True)
+        if self.kind == "unit":
+            return self.inv * (d - np.where(self.short, 0.0, along * self.normal))
+        along /= dy.shape[-1]
+        mean = d.mean(axis=-1, keepdims=True) if self.kind == "layer" else 0.0
+        return self.inv * (d - mean - self.normal * along)
+
+
 class Reshape(Layer):
     """Each row takes the shape `shape`; Flatten is ``Reshape((-1,))``."""
 
@@ -236,5 +272,6 @@ OPS = {
     "affine": Affine,
     "transpose": Transpose,
     "repeat": Repeat,
+    "row_norm": RowNorm,
     "copy": Reshape,
 }
