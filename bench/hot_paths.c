@@ -112,8 +112,10 @@ static void create_plan(const struct path *path, struct net *net)
         ops[i] = (struct pynn_op){OP_DENSE,       act,           i,  i + 1, -1,
                                   PYNN_FLAG_BIAS, net->n_params, -1, 0,     {0}};
         slots[i + 1] = (struct pynn_slot){1, path->widths[i + 1]};
-        net->runs[net->n_runs++] = (struct pynn_run){net->n_params, in * out};
-        net->runs[net->n_runs++] = (struct pynn_run){net->n_params + in * out, out};
+        net->runs[net->n_runs++] =
+            (struct pynn_run){.offset = net->n_params, .length = in * out, .ld = out};
+        net->runs[net->n_runs++] = (struct pynn_run){
+            .offset = net->n_params + in * out, .length = out, .ld = out};
         net->n_params += (in + 1) * out;
     }
     ops[n] = (struct pynn_op){OP_LOSS, path->loss, n, n + 1, n + 2, 0, -1, -1, 0, {0}};
@@ -209,7 +211,7 @@ static void update(int steps)
     struct pynn_optimizer_state state = {.scalar = {1, 1}};
     for (int i = 0; i < 2; i++)
         state.slots[i] = zeros(4 * N_UPDATED);
-    struct pynn_run run = {0, N_UPDATED};
+    struct pynn_run run = {.length = N_UPDATED, .ld = N_UPDATED};
     float *params = values(N_UPDATED), *grads = values(N_UPDATED);
     for (int i = 0; i <= steps; i++) {
         if (i == 1)

@@ -111,7 +111,10 @@ def pynn_update(size: int) -> float:
 
     rng = np.random.default_rng(0)
     params, grads = (rng.standard_normal(size, np.float32) for _ in range(2))
-    slots, runs = [np.zeros_like(params) for _ in range(2)], np.array([[0, size]])
+    slots, runs = (
+        [np.zeros_like(params) for _ in range(2)],
+        np.array([[0, size, size, *[0] * 7]]),
+    )
     state = (optimizers.Adam().spec(), 1e-3, slots, np.ones(2), 0, runs, params, grads)
     return seconds({"": lambda: _core.update(0, *state)})[""]
 

@@ -148,7 +148,7 @@ def test_update(benchmark, rule, parameters):
     """One flat pass over the parameters and the rule's state."""
     spec = getattr(optimizers, rule.split()[0])(**RULES[rule]).spec()
     size = -(-parameters // _ops.PAD) * _ops.PAD
-    runs = np.array([[0, size]], np.int64)
+    runs = np.array([[0, size, size, *[0] * 7]])
     after = {}
     for dtype in DTYPES:
         rng = np.random.default_rng(0)

@@ -57,6 +57,7 @@ void pynn_block_init(struct pynn_block *block, const pynn_plan *plan, int32_t th
     block->grad = block->value + plan->n_slots;
     block->scratch = region + pointers;
     block->sums_ld = plan->max_rows;
+    block->factor = 1;
     for (int32_t i = 0; i < plan->n_slots; i++) { /* inference: for good */
         block->value[i] = region + plan->tensors[i].value;
         block->grad[i] = NULL;
@@ -146,12 +147,18 @@ void pynn_block_forward(const struct pynn_block *block, int32_t end)
     forward(block, 0, end);
 }
 
+/* The slot whose gradient an op works on. */
+static int32_t passed(const struct pynn_op *op)
+{
+    return op->out >= 0 ? op->out : op->in;
+}
+
 /* Ops (stop, last], the last first. */
 static void backward(const struct pynn_block *block, int32_t last, int32_t stop)
 {
     const struct pynn_op *ops = block->plan->ops;
     for (int32_t i = last; i > stop; i--)
-        if (pynn_op_classes[ops[i].kind]->backward && block->grad[ops[i].out])
+        if (pynn_op_classes[ops[i].kind]->backward && block->grad[passed(&ops[i])])
             pynn_op_classes[ops[i].kind]->backward(block, i);
 }
 

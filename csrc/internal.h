@@ -73,7 +73,7 @@ struct pynn_pace {
 struct pynn_plan {
     int32_t dtype, n_slots, n_ops, output, target, n_sums;
     int32_t n_cuts; /* ops that look at the whole batch; see pynn_block_pass */
-    int64_t n_params, n_stats, max_rows, block_rows;
+    int64_t n_params, n_trained, n_stats, max_rows, block_rows;
     size_t esize;
     const struct pynn_kernels *k;
     struct pynn_tensor *tensors; /* [n_slots] */
@@ -112,6 +112,7 @@ struct pynn_block {
     bool stepping; /* in pynn_train: nobody reads the plan's output afterwards */
     uint64_t step;
     double scale;         /* of the loss gradient: 1 / rows of the whole batch */
+    double factor;        /* of the loss, and of its gradient: 1 for a mean */
     const double *weight; /* at row `first`, or NULL */
     double *sums;         /* at row `first`: [n_sums] arrays of sums_ld rows, or NULL */
     int64_t sums_ld;
@@ -127,6 +128,18 @@ struct pynn_apply {
     char *slots[PYNN_MAX_STATE];
     char *grads;    /* flat vector, or NULL when args is set and nobody wants it */
     int accumulate; /* add to grads */
+    const struct pynn_run *runs; /* by offset; NULL: nothing is special about any */
+    int64_t n_runs;
+    char *average; /* of the parameters, or NULL */
+    double momentum;
+    int overwrite;
+};
+
+/* The gradient of some rows of a task; rows `ld` elements apart. */
+struct pynn_gradient {
+    size_t rows, n;
+    char *at;
+    size_t ld;
 };
 
 #define PYNN_EVALUATE_ROWS 4096 /* row values that an inference plan keeps */
@@ -176,6 +189,16 @@ pynn_status pynn_plan_reserve_threads(pynn_plan *plan, int32_t n);
 bool pynn_plan_enter(pynn_plan *plan); /* false: busy */
 void pynn_plan_leave(pynn_plan *plan);
 void pynn_refresh(const pynn_plan *plan, const char *params);
+
+/* terms.c: what a task does once its gradient is complete. Adds the penalties' to it,
+ * and moves the parameters from element `at` on, rows `ld` apart, unless there are no
+ * args. */
+void pynn_move(const pynn_plan *plan, const struct pynn_apply *apply, int64_t at,
+               int64_t ld, const struct pynn_gradient *gradient);
+
+/* op_activity.c: adds the penalties of op `index` to the block's row losses. */
+void pynn_activity_penalties(const struct pynn_block *block, int32_t index,
+                             double *row_loss);
 
 /* block.c */
 struct pynn_source { /* where the rows of a batch come from */

@@ -261,25 +261,6 @@ static void clear_padding(const pynn_plan *plan, const struct pynn_task *task, c
                                (size_t)(out->width - task->c0), g, (size_t)ldg);
 }
 
-static void update(const pynn_plan *plan, const struct pynn_task *task,
-                   const struct pynn_apply *apply, const char *g, int64_t ldg)
-{
-    const struct pynn_op *op = &plan->ops[task->op];
-    int64_t ld = plan->tensors[op->out].ld;
-    size_t at = (size_t)(op->params + task->r0 * ld + task->c0) * plan->esize;
-    struct pynn_update_piece piece = {
-        .rows = (size_t)(task->r1 - task->r0),
-        .n = (size_t)(task->c1 - task->c0),
-        .ldw = (size_t)ld,
-        .ldg = (size_t)ldg,
-        .w = apply->params + at,
-        .g = g,
-    };
-    for (int i = 0; i < PYNN_MAX_STATE; i++)
-        piece.s[i] = apply->slots[i] ? apply->slots[i] + at : NULL;
-    plan->k->update[apply->rule](apply->args, &piece);
-}
-
 /* Rows [r0, r1) of W become columns of its transpose. */
 static void refresh_rows(const pynn_plan *plan, int32_t index, const char *all,
                          int64_t r0, int64_t r1, int64_t c0, int64_t c1)
@@ -313,10 +294,11 @@ static void run_piece(const pynn_plan *plan, const struct pynn_task *task, int64
     }
     gradient(plan, task, rows, apply, g, ldg, pack, kept);
     clear_padding(plan, task, g, ldg);
-    if (!apply->args)
-        return;
-    update(plan, task, apply, g, ldg);
-    if (keeps_transpose(plan, op))
+    struct pynn_gradient whole = {(size_t)(task->r1 - task->r0),
+                                  (size_t)(task->c1 - task->c0), g, (size_t)ldg};
+    if (apply->args || apply->runs)
+        pynn_move(plan, apply, op->params + task->r0 * ld + task->c0, ld, &whole);
+    if (apply->args && keeps_transpose(plan, op))
         refresh_rows(plan, task->op, apply->params, task->r0, task->r1, task->c0,
                      task->c1);
 }

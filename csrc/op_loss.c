@@ -101,7 +101,7 @@ static void run(const struct pynn_block *block, int32_t index, char *grad, char 
         .ldgrad = (size_t)in->ld,
         .ldprobs = (size_t)in->ld,
         .weight = op->kind == PYNN_OP_LOSS ? block->weight : NULL,
-        .scale = block->scale,
+        .scale = block->scale * block->factor,
         .row_loss = block->sums + number * block->sums_ld,
         .grad = grad,
         .probs = probs,
@@ -122,11 +122,26 @@ static bool probabilities_wanted(const struct pynn_block *block, int32_t index)
     return wanted && ops[index].out >= 0;
 }
 
+/* The rest of the rows' losses: what the loss counts for, and penalties on outputs. */
+static void complete(const struct pynn_block *block, int32_t index)
+{
+    const pynn_plan *plan = block->plan;
+    int64_t number = index - (plan->n_ops - plan->n_sums);
+    double *row_loss = block->sums + number * block->sums_ld;
+    if (block->factor != 1)
+        for (int64_t i = 0; i < block->rows; i++)
+            row_loss[i] *= block->factor;
+    for (int32_t i = 0; i < index; i++)
+        if (plan->ops[i].kind == PYNN_OP_ACTIVITY)
+            pynn_activity_penalties(block, i, row_loss);
+}
+
 static void loss_forward(const struct pynn_block *block, int32_t index)
 {
     const struct pynn_op *op = &block->plan->ops[index];
     run(block, index, block->grad[op->in],
         probabilities_wanted(block, index) ? block->value[op->out] : NULL);
+    complete(block, index);
 }
 
 static void score_forward(const struct pynn_block *block, int32_t index)

@@ -228,23 +228,17 @@ static void run_task(const pynn_plan *plan, const struct pynn_task *task, int64_
     (void)rows, (void)scratch;
     const struct pynn_op *op = &plan->ops[task->op];
     size_t ld = (size_t)plan->tensors[op->in].ld, esize = plan->esize;
-    const char *g = row(plan, task->op, has_gamma(op) ? DGAMMA : DBETA, task->c0);
-    struct pynn_update_piece piece = {
-        .rows = (size_t)task->r1,
-        .n = (size_t)(task->c1 - task->c0),
-        .ldw = ld,
-        .ldg = ld,
-        .g = g,
-    };
-    size_t at = ((size_t)op->params + (size_t)task->c0) * esize;
-    for (size_t r = 0; apply->grads && r < piece.rows; r++)
-        memcpy(apply->grads + at + r * ld * esize, g + r * ld * esize, piece.n * esize);
-    if (!apply->args)
-        return;
-    piece.w = apply->params + at;
-    for (int i = 0; i < PYNN_MAX_STATE; i++)
-        piece.s[i] = apply->slots[i] ? apply->slots[i] + at : NULL;
-    plan->k->update[apply->rule](apply->args, &piece);
+    char *g = row(plan, task->op, has_gamma(op) ? DGAMMA : DBETA, task->c0);
+    size_t n = (size_t)(task->c1 - task->c0);
+    int64_t at = op->params + task->c0;
+    struct pynn_gradient whole = {(size_t)task->r1, n, g, ld};
+    if (apply->grads) {
+        whole.at = apply->grads + (size_t)at * esize;
+        for (size_t r = 0; r < whole.rows; r++)
+            memcpy(whole.at + r * ld * esize, g + r * ld * esize, n * esize);
+    }
+    if (apply->args || apply->runs)
+        pynn_move(plan, apply, at, (int64_t)ld, &whole);
 }
 
 const struct pynn_op_class pynn_op_batch_norm = {

@@ -139,19 +139,10 @@ static void run_task(const pynn_plan *plan, const struct pynn_task *task, int64_
         ldg = ld;
     }
     gradient(plan, task, rows, apply->accumulate, g, ldg);
-    if (!apply->args)
-        return;
-    struct pynn_update_piece piece = {
-        .rows = (size_t)task->r1,
-        .n = (size_t)(task->c1 - task->c0),
-        .ldw = (size_t)ld,
-        .ldg = (size_t)ldg,
-        .w = apply->params + at,
-        .g = g,
-    };
-    for (int i = 0; i < PYNN_MAX_STATE; i++)
-        piece.s[i] = apply->slots[i] ? apply->slots[i] + at : NULL;
-    plan->k->update[apply->rule](apply->args, &piece);
+    struct pynn_gradient whole = {(size_t)task->r1, (size_t)(task->c1 - task->c0), g,
+                                  (size_t)ldg};
+    if (apply->args || apply->runs)
+        pynn_move(plan, apply, op->params + task->c0, ld, &whole);
 }
 
 const struct pynn_op_class pynn_op_row_norm = {

@@ -88,7 +88,7 @@ static pynn_status check_op(const struct pynn_plan_spec *spec, const struct pynn
         return PYNN_INVALID;
     /* slots are written in rising order, each once, so that no value is overwritten */
     bool rising = op->out > op->in && op->out > written && op->out < spec->n_slots;
-    if (op->out >= 0 ? !rising : !score)
+    if (op->out >= 0 ? !rising : !score && op->kind != PYNN_OP_ACTIVITY)
         return PYNN_INVALID;
     PYNN_TRY(pynn_op_classes[op->kind]->check(spec, op));
     const struct pynn_op_class *class = pynn_op_classes[op->kind];
@@ -123,7 +123,7 @@ static void mark_gradients(pynn_plan *plan, bool input)
     plan->tensors[0].has_grad = input;
     for (int32_t i = 0; i < plan->n_ops; i++) {
         const struct pynn_op *op = &plan->ops[i];
-        if (is_score(op->kind))
+        if (is_score(op->kind) || op->out < 0)
             continue;
         plan->tensors[op->out].has_grad =
             trainable(op) || plan->tensors[op->in].has_grad;
@@ -294,6 +294,8 @@ static pynn_status build(pynn_plan *plan, const struct pynn_plan_spec *spec,
     for (int32_t i = 0; i < plan->n_ops; i++) {
         const struct pynn_op_class *class = pynn_op_classes[plan->ops[i].kind];
         plan->flops += class->flops ? class->flops(plan, &plan->ops[i]) : 0;
+        if (trainable(&plan->ops[i]))
+            plan->n_trained += class->params(spec, &plan->ops[i]);
     }
     if (max_rows > 0)
         PYNN_TRY(plan_tasks(plan));

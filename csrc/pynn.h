@@ -182,31 +182,68 @@ struct pynn_optimizer_spec {
     int32_t kind;
     double hyper[8];
     double weight_decay, clipvalue, clipnorm, global_clipnorm;
+    int64_t
+        gather; /* gradients whose mean makes one step; 0 or 1: each makes its own */
+    int32_t averaged;      /* 1: a running average of the weights is kept */
+    double momentum;       /* of that average */
+    int64_t average_after; /* steps after which it replaces the weights; 0: never */
 };
 
-/* Number of state vectors, each as long as params; initial[i] is what they start at. */
+/* Number of state vectors of the rule, each as long as params; initial[i] is what they
+ * start at. */
 int32_t pynn_optimizer_initial(const struct pynn_optimizer_spec *spec,
                                double initial[PYNN_MAX_STATE]);
 
-/* A trainable variable as a run of the parameter vector, for clipnorm. */
-struct pynn_run {
-    int64_t offset, length; /* elements, both multiples of 16 */
+enum pynn_constraint {
+    PYNN_FREE = 0,
+    PYNN_NON_NEGATIVE,
+    PYNN_NORM_OF_COLUMNS, /* each column's, over all rows of the run */
+    PYNN_NORM_OF_ROWS,
+    PYNN_NORM_OF_ALL,
 };
+
+/* A trainable variable as a run of the parameter vector: rows, `ld` elements apart. The
+ * loss gains l1 sum |w| + l2 sum w^2. After each step the constraint holds: vectors of
+ * norm n are multiplied by (limits[2] m + (1 - limits[2]) n) / (n + 1e-7), where m is n
+ * moved into [limits[0], limits[1]]. */
+struct pynn_run {
+    int64_t offset, length, ld; /* elements, multiples of 16; ld for constraints */
+    double l1, l2;
+    int64_t constraint; /* enum pynn_constraint */
+    double limits[3];
+    int64_t undecayed; /* 1: weight_decay leaves it as it is */
+};
+
+/* The penalties of all runs; their gradient is added to grads unless it is NULL. */
+pynn_status pynn_penalty(int32_t dtype, const struct pynn_run *runs, int64_t n_runs,
+                         const void *params, void *grads,
+                         double *penalty) PYNN_MUST_USE;
 
 /* Everything an optimizer carries from step to step. */
 struct pynn_optimizer_state {
     void *slots[PYNN_MAX_STATE];
-    double scalar[2];   /* Nadam's products; starts at 1, 1 */
-    uint64_t iteration; /* steps taken */
+    void *gathered;   /* sum of gradients; starts at 0; NULL unless spec->gather > 1 */
+    void *average;    /* of the weights; NULL unless spec->averaged */
+    double scalar[2]; /* Nadam's products; starts at 1, 1 */
+    uint64_t iteration; /* gradients taken */
 };
 
-/* One flat pass: params moves against grads. grads may be scaled in place by clipping. */
+/* One flat pass: params moves against grads, to which the gradient of the penalties is
+ * added first; then the constraints hold. */
 pynn_status pynn_update(int32_t dtype, const struct pynn_optimizer_spec *spec,
                         double rate, struct pynn_optimizer_state *state,
                         const struct pynn_run *runs, int64_t n_runs, void *params,
                         void *grads) PYNN_MUST_USE;
 
 /* ---- Training ------------------------------------------------------------------------ */
+
+/* The loss of a batch, of row losses l and weights w. The sums of an epoch gain it times
+ * the rows of the batch, as Keras reports it. */
+enum pynn_reduction {
+    PYNN_MEAN = 0,      /* sum(w l) / rows */
+    PYNN_SUM,           /* sum(w l), of all vectors of all rows */
+    PYNN_WEIGHTED_MEAN, /* sum(w l) / sum(w), 0 when that is 0 */
+};
 
 struct pynn_fit {
     /* The task; unchanged by the call. */
@@ -217,6 +254,7 @@ struct pynn_fit {
     int64_t epochs;     /* epochs to finish in this call, at most */
     int64_t max_steps;  /* stop after this many steps; 0: no limit */
     double max_seconds; /* return after about this long; 0: no limit */
+    int32_t reduction;  /* enum pynn_reduction: what makes one loss of a batch's */
     int32_t shuffle;    /* unless one batch holds all: 0 order as given; 1 rows are
                          * permuted; 2 whole batches are, and a shorter one stays last */
     uint64_t seed;      /* of the shuffle */

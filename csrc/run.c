@@ -230,6 +230,7 @@ static void backward_body(void *context, int32_t thread)
     pynn_block_init(&block, plan, thread, job->base.params, job->base.stats);
     block.training = true;
     block.step = job->base.step;
+    block.scale = 1.0 / (double)job->base.rows;
     struct pynn_pass pass = {NULL, 0, job->base.rows, 0, 0, plan->n_ops, true};
     pynn_share(pass.rows, job->base.size, thread, &pass.begin, &pass.end);
     pynn_block_pass(&block, &pass, job->base.size, thread);

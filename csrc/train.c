@@ -15,19 +15,18 @@
 #include <time.h>
 
 #include "cpu.h"
-#include "internal.h"
+#include "pass.h"
 #include "rng.h"
+#include "terms.h"
 #include "threads.h"
-#include "update.h"
-
-#define CHUNK 4096 /* elements per piece of a separate update pass */
 
 /* What a step needs to know; prepared by thread 0 one step ahead. */
 struct step {
     bool stop;
     int64_t start, rows; /* the batch: places in the epoch */
     uint64_t number;     /* iteration, for dropout */
-    struct pynn_update_args args;
+    double factor;       /* of the loss, see pynn_block */
+    struct pynn_step update;
 };
 
 struct trainer {
@@ -39,10 +38,14 @@ struct trainer {
     bool small;         /* steps of some microseconds: look at the clock now and then */
     double end;         /* when to return; seconds of now() */
     double stretch_end; /* when to choose the threads again */
-    int64_t stretch_start; /* steps done before the stretch */
-    bool whole;            /* each step of the stretch takes all rows at once */
-    struct step steps[2];  /* the running one, and the next */
-    double gscale;         /* of the separate pass: global norm clipping */
+    int64_t stretch_start;    /* steps done before the stretch */
+    bool whole;               /* each step of the stretch takes all rows at once */
+    struct step steps[2];     /* the running one, and the next */
+    double gscale;            /* of the separate pass: global norm clipping */
+    struct pynn_run *special; /* runs by offset, unless none is special to tasks */
+    bool constrained;
+    double *penalties; /* [n_penalties] parts of the penalty of the running step */
+    int64_t n_penalties;
 };
 
 static double now(void)
@@ -72,6 +75,22 @@ static bool stretch_over(const struct trainer *trainer)
     return look && steps > trainer->stretch_start && now() >= trainer->stretch_end;
 }
 
+/* What the loss of a batch is times that which a mean over its rows would give. */
+static double loss_factor(const struct trainer *trainer, int64_t start, int64_t rows)
+{
+    const struct pynn_fit *fit = trainer->fit;
+    const pynn_plan *plan = trainer->plan;
+    if (fit->reduction == PYNN_SUM)
+        return (double)(rows * plan->tensors[plan->target].inner);
+    if (fit->reduction != PYNN_WEIGHTED_MEAN || !fit->weight)
+        return 1;
+    bool permuted = fit->shuffle && fit->batch < fit->rows;
+    double sum = 0;
+    for (int64_t i = start; i < start + rows; i++)
+        sum += fit->weight[permuted ? fit->order[i] : i];
+    return sum != 0 ? (double)rows / sum : 0;
+}
+
 static void prepare(struct trainer *trainer, struct step *step)
 {
     struct pynn_fit *fit = trainer->fit;
@@ -88,12 +107,13 @@ static void prepare(struct trainer *trainer, struct step *step)
     step->rows = fit->batch < left ? fit->batch : left;
     step->number = fit->state->iteration;
     int64_t i = fit->steps_done < fit->n_rates ? fit->steps_done : fit->n_rates - 1;
-    pynn_update_prepare(fit->optimizer, fit->rates[i], step->number + 1,
-                        fit->state->scalar, &step->args);
+    step->factor = loss_factor(trainer, step->start, step->rows);
+    pynn_step_prepare(fit->optimizer, fit->rates[i], fit->state, &step->update);
 }
 
-/* Adds the losses of arena rows [0, rows) to the epoch's sums, in order of rows. */
-static void add_losses(struct trainer *trainer, int64_t rows)
+/* Adds the losses of arena rows [0, rows) to the epoch's sums, in order of rows, and the
+ * penalty as often as `penalized` says. */
+static void add_losses(struct trainer *trainer, int64_t rows, int64_t penalized)
 {
     const pynn_plan *plan = trainer->plan;
     struct pynn_fit *fit = trainer->fit;
@@ -106,6 +126,12 @@ static void add_losses(struct trainer *trainer, int64_t rows)
         for (int64_t i = 0; i < rows; i++)
             sum += values[k * plan->max_rows + i];
         sums[k] = sum;
+    }
+    if (trainer->n_penalties > 0 && penalized > 0) {
+        double penalty = 0;
+        for (int64_t i = 0; i < trainer->n_penalties; i++)
+            penalty += trainer->penalties[i];
+        sums[0] += penalty * (double)penalized;
     }
     if (fit->bad_step < 0 && was_finite && !isfinite(sums[0]))
         fit->bad_step = fit->steps_done;
@@ -143,6 +169,7 @@ static void run_rows(const struct trainer *trainer, const struct step *step,
     block->training = block->stepping = true;
     block->step = step->number;
     block->scale = 1.0 / (double)step->rows;
+    block->factor = step->factor;
     const pynn_plan *plan = trainer->plan;
     struct pynn_share *shares = trainer->shares;
     int32_t size = trainer->size;
@@ -171,15 +198,21 @@ static void run_task(const pynn_plan *plan, int64_t index, int64_t rows,
 static void run_tasks(const struct trainer *trainer, const struct step *step,
                       int32_t thread, int64_t first, int64_t rows, char *scratch)
 {
+    bool last = first + rows == step->rows; /* the gradients are complete */
     const pynn_plan *plan = trainer->plan;
     const struct pynn_fit *fit = trainer->fit;
     struct pynn_apply apply = {
-        .args = trainer->fused ? &step->args : NULL,
+        .args = trainer->fused ? &step->update.args : NULL,
         .rule = fit->optimizer->kind,
         .params = fit->params,
         .slots = {fit->state->slots[0], fit->state->slots[1], fit->state->slots[2]},
         .grads = trainer->fused ? NULL : fit->grads,
         .accumulate = first > 0,
+        .runs = last ? trainer->special : NULL,
+        .n_runs = fit->n_runs,
+        .average = fit->state->average,
+        .momentum = step->update.momentum,
+        .overwrite = step->update.overwrite,
     };
     if (trainer->size == 1) {
         for (int64_t t = 0; t < plan->n_tasks; t++)
@@ -190,104 +223,50 @@ static void run_tasks(const struct trainer *trainer, const struct step *step,
         run_task(plan, t, rows, &apply, scratch);
 }
 
-/* ---- The separate update pass ---- */
+/* ---- After the tasks ---- */
 
-static double squares(const struct pynn_kernels *k, const struct pynn_run *run,
-                      const char *grads)
+/* Brings what ops keep of changed parameters up to date. */
+static void refresh(const struct trainer *trainer, int32_t thread)
 {
-    return k->sum_squares((size_t)run->length, grads + (size_t)run->offset * k->esize);
+    const pynn_plan *plan = trainer->plan;
+    for (int32_t i = thread; i < plan->n_ops; i += trainer->size)
+        if (pynn_op_classes[plan->ops[i].kind]->refresh)
+            pynn_op_classes[plan->ops[i].kind]->refresh(plan, i, trainer->fit->params);
 }
 
-/* Keras: g * clip / max(norm, clip). */
-static double clip_scale(double clip, double sum)
+static void separate_update(struct trainer *trainer, const struct pynn_step *step,
+                            int32_t thread)
 {
-    double norm = sqrt(sum);
-    return norm > clip ? clip / norm : norm <= clip ? 1 : (double)NAN;
-}
-
-static double global_scale(const struct pynn_kernels *k,
-                           const struct pynn_optimizer_spec *spec,
-                           const struct pynn_run *runs, int64_t n_runs,
-                           const char *grads)
-{
-    double sum = 0;
-    if (spec->global_clipnorm <= 0)
-        return 1;
-    for (int64_t i = 0; i < n_runs; i++)
-        sum += squares(k, &runs[i], grads);
-    return clip_scale(spec->global_clipnorm, sum);
-}
-
-struct pass { /* one flat update */
-    const struct pynn_kernels *k;
-    const struct pynn_optimizer_spec *spec;
-    struct pynn_update_args args;
-    const struct pynn_optimizer_state *state;
-    char *params, *grads;
-};
-
-static void update_run(const struct pass *pass, const struct pynn_run *run,
-                       int32_t thread, int32_t size)
-{
-    struct pynn_update_args args = pass->args;
-    size_t esize = pass->k->esize;
-    if (pass->spec->clipnorm > 0)
-        args.gscale =
-            clip_scale(pass->spec->clipnorm, squares(pass->k, run, pass->grads));
-    for (int64_t i = (int64_t)thread * CHUNK; i < run->length;
-         i += (int64_t)size * CHUNK) {
-        int64_t n = run->length - i < CHUNK ? run->length - i : CHUNK;
-        size_t at = (size_t)(run->offset + i) * esize;
-        struct pynn_update_piece piece = {
-            .rows = 1, .n = (size_t)n, .w = pass->params + at, .g = pass->grads + at};
-        for (int j = 0; j < PYNN_MAX_STATE; j++)
-            piece.s[j] =
-                pass->state->slots[j] ? (char *)pass->state->slots[j] + at : NULL;
-        pass->k->update[pass->spec->kind](&args, &piece);
+    const struct pynn_fit *fit = trainer->fit;
+    struct pynn_flat flat = {trainer->plan->k, fit->optimizer, fit->state, fit->runs,
+                             fit->n_runs,      fit->params,    fit->grads};
+    if (fit->state->gathered) {
+        pynn_flat_gather(&flat, step, trainer->size, thread);
+        pynn_team_barrier(trainer->size);
     }
+    if (thread == 0 && step->moves)
+        trainer->gscale = pynn_flat_scale(&flat);
+    pynn_team_barrier(trainer->size);
+    pynn_flat_move(&flat, step, trainer->gscale, trainer->size, thread);
+    pynn_team_barrier(trainer->size);
 }
 
-static void update_pass(struct trainer *trainer, const struct step *step,
+/* What is left of a step once each task is done; ends with a barrier if it did anything. */
+static void finish_step(struct trainer *trainer, const struct step *step,
                         int32_t thread)
 {
     const struct pynn_fit *fit = trainer->fit;
-    const pynn_plan *plan = trainer->plan;
-    if (thread == 0)
-        trainer->gscale =
-            global_scale(plan->k, fit->optimizer, fit->runs, fit->n_runs, fit->grads);
-    pynn_team_barrier(trainer->size);
-    struct pass pass = {plan->k,    fit->optimizer, step->args,
-                        fit->state, fit->params,    fit->grads};
-    pass.args.gscale = trainer->gscale;
-    for (int64_t i = 0; i < fit->n_runs; i++)
-        update_run(&pass, &fit->runs[i], thread, trainer->size);
-    pynn_team_barrier(trainer->size);
-    for (int32_t i = thread; i < plan->n_ops; i += trainer->size)
-        if (pynn_op_classes[plan->ops[i].kind]->refresh)
-            pynn_op_classes[plan->ops[i].kind]->refresh(plan, i, fit->params);
-}
-
-pynn_status pynn_update(int32_t dtype, const struct pynn_optimizer_spec *spec,
-                        double rate, struct pynn_optimizer_state *state,
-                        const struct pynn_run *runs, int64_t n_runs, void *params,
-                        void *grads)
-{
-    if ((dtype != PYNN_F32 && dtype != PYNN_F64) || spec->kind < 0 ||
-        spec->kind >= PYNN_OPT_COUNT)
-        return PYNN_INVALID;
-    struct pass pass = {.k = pynn_kernels_selected(dtype),
-                        .spec = spec,
-                        .state = state,
-                        .params = params,
-                        .grads = grads};
-    uint64_t mode = pynn_fp_enter();
-    pynn_update_prepare(spec, rate, state->iteration + 1, state->scalar, &pass.args);
-    pass.args.gscale = global_scale(pass.k, spec, runs, n_runs, grads);
-    for (int64_t i = 0; i < n_runs; i++)
-        update_run(&pass, &runs[i], 0, 1);
-    pynn_fp_leave(mode);
-    state->iteration++;
-    return PYNN_OK;
+    if (!trainer->fused)
+        separate_update(trainer, &step->update, thread);
+    if (trainer->constrained) {
+        pynn_constrain(trainer->plan->k, fit->runs, fit->n_runs, fit->params,
+                       trainer->size, thread);
+        pynn_team_barrier(trainer->size);
+    }
+    if (!trainer->fused || trainer->constrained) {
+        refresh(trainer, thread);
+        pynn_team_barrier(trainer->size);
+    }
 }
 
 /* ---- The loop ---- */
@@ -296,6 +275,10 @@ static void run_step(struct trainer *trainer, const struct step *step,
                      struct step *next, struct pynn_block *block, int32_t thread)
 {
     const pynn_plan *plan = trainer->plan;
+    if (trainer->n_penalties > 0)
+        pynn_penalty_parts(plan->k, trainer->fit->runs, trainer->fit->n_runs,
+                           trainer->fit->params, trainer->size, thread,
+                           trainer->penalties);
     for (int64_t first = 0, n; first < step->rows; first += n) {
         if (trainer->size > 1)
             pynn_share_reset(&trainer->shares[thread]);
@@ -305,8 +288,9 @@ static void run_step(struct trainer *trainer, const struct step *step,
         if (thread == 0) {
             if (trainer->size > 1)
                 pynn_share_rows(trainer->shares, trainer->size);
-            add_losses(trainer, n);
-            if (first + n == step->rows) {
+            bool last = first + n == step->rows;
+            add_losses(trainer, n, last ? step->rows : 0);
+            if (last) {
                 count_step(trainer, step);
                 prepare(trainer, next);
             }
@@ -314,10 +298,7 @@ static void run_step(struct trainer *trainer, const struct step *step,
         run_tasks(trainer, step, thread, first, n, block->scratch);
         pynn_team_barrier(trainer->size);
     }
-    if (!trainer->fused) {
-        update_pass(trainer, step, thread);
-        pynn_team_barrier(trainer->size);
-    }
+    finish_step(trainer, step, thread);
 }
 
 static void train_body(void *context, int32_t thread)
@@ -372,16 +353,55 @@ static void run_stretch(struct trainer *trainer, int32_t threads)
                            (double)(fit->steps_done - trainer->stretch_start));
 }
 
+/* Finds out what runs ask for. */
+static pynn_status look_at_runs(struct trainer *trainer)
+{
+    const struct pynn_fit *fit = trainer->fit;
+    const struct pynn_run *runs = fit->runs;
+    trainer->constrained = pynn_runs_constrained(runs, fit->n_runs);
+    trainer->n_penalties = pynn_penalty_count(runs, fit->n_runs);
+    if (trainer->n_penalties > 0) {
+        trainer->penalties =
+            pynn_alloc((size_t)trainer->n_penalties * sizeof *trainer->penalties);
+        if (!trainer->penalties)
+            return PYNN_NO_MEMORY;
+    }
+    double decay = fit->optimizer->weight_decay;
+    if (pynn_runs_plain(trainer->plan, runs, fit->n_runs, decay))
+        return PYNN_OK;
+    trainer->special = pynn_runs_sorted(runs, fit->n_runs);
+    return trainer->special ? PYNN_OK : PYNN_NO_MEMORY;
+}
+
+static void train(struct trainer *trainer, int32_t threads)
+{
+    struct pynn_fit *fit = trainer->fit;
+    pynn_plan *plan = trainer->plan;
+    pynn_share_init(trainer->shares, threads);
+    plan->forward_rows = 0;
+    fit->epochs_done = fit->steps_done = 0;
+    fit->bad_step = -1;
+    if (plan->pace.threads != threads)
+        plan->pace = (struct pynn_pace){.threads = threads};
+    uint64_t mode = pynn_fp_enter(); /* the first step is prepared outside a team */
+    pynn_refresh(plan, fit->params);
+    do
+        run_stretch(trainer, threads);
+    while (!all_done(trainer) && (fit->max_seconds <= 0 || now() < trainer->end));
+    pynn_fp_leave(mode);
+}
+
 pynn_status pynn_train(pynn_plan *plan, struct pynn_fit *fit)
 {
     PYNN_TRY(check(plan, fit));
+    const struct pynn_optimizer_spec *spec = fit->optimizer;
     int64_t batch = fit->batch < fit->rows ? fit->batch : fit->rows;
-    bool norms = fit->optimizer->clipnorm > 0 || fit->optimizer->global_clipnorm > 0;
+    bool separate = spec->clipnorm > 0 || spec->global_clipnorm > 0 || spec->gather > 1;
     struct pynn_share shares[PYNN_MAX_THREADS];
     struct trainer trainer = {.plan = plan,
                               .fit = fit,
                               .shares = shares,
-                              .fused = !norms && batch <= plan->max_rows,
+                              .fused = !separate && batch <= plan->max_rows,
                               .small = plan->flops * (double)batch < 1e6,
                               .end = now() + fit->max_seconds};
     if (!trainer.fused && !fit->grads)
@@ -390,20 +410,12 @@ pynn_status pynn_train(pynn_plan *plan, struct pynn_fit *fit)
         return PYNN_BUSY;
     int32_t threads = pynn_threads_for(3 * plan->flops * (double)batch);
     pynn_status status = pynn_plan_reserve_threads(plan, threads);
-    if (status == PYNN_OK) {
-        pynn_share_init(shares, threads);
-        plan->forward_rows = 0;
-        fit->epochs_done = fit->steps_done = 0;
-        fit->bad_step = -1;
-        if (plan->pace.threads != threads)
-            plan->pace = (struct pynn_pace){.threads = threads};
-        uint64_t mode = pynn_fp_enter(); /* the first step is prepared outside a team */
-        pynn_refresh(plan, fit->params);
-        do
-            run_stretch(&trainer, threads);
-        while (!all_done(&trainer) && (fit->max_seconds <= 0 || now() < trainer.end));
-        pynn_fp_leave(mode);
-    }
+    if (status == PYNN_OK)
+        status = look_at_runs(&trainer);
+    if (status == PYNN_OK)
+        train(&trainer, threads);
+    pynn_free(trainer.special);
+    pynn_free(trainer.penalties);
     pynn_plan_leave(plan);
     return status;
 }

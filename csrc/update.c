@@ -127,3 +127,22 @@ void pynn_update_prepare(const struct pynn_optimizer_spec *spec, double rate,
         break;
     }
 }
+
+void pynn_step_prepare(const struct pynn_optimizer_spec *spec, double rate,
+                       struct pynn_optimizer_state *state, struct pynn_step *step)
+{
+    uint64_t done = state->iteration; /* steps */
+    step->moves = true;
+    step->gathered = 0;
+    if (spec->gather > 1) {
+        uint64_t every = (uint64_t)spec->gather;
+        step->moves = (state->iteration + 1) % every == 0;
+        step->gathered = step->moves ? (double)every : 0;
+        done /= every;
+    }
+    if (step->moves)
+        pynn_update_prepare(spec, rate, done + 1, state->scalar, &step->args);
+    step->momentum = done > 0 ? spec->momentum : 0;
+    step->overwrite = spec->averaged && spec->average_after > 0 &&
+                      (done + 1) % (uint64_t)spec->average_after == 0;
+}

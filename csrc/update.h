@@ -27,6 +27,8 @@
 #ifndef PYNN_UPDATE_H
 #define PYNN_UPDATE_H
 
+#include <stdbool.h>
+
 #include "kernels/kernels.h"
 #include "pynn.h"
 
@@ -36,5 +38,18 @@
  * every machine. */
 void pynn_update_prepare(const struct pynn_optimizer_spec *spec, double rate,
                          uint64_t t, double scalar[2], struct pynn_update_args *out);
+
+/* What one gradient does. */
+struct pynn_step {
+    struct pynn_update_args args; /* of the rule, if it is applied */
+    bool moves;                   /* false: the gradient is only gathered, see below */
+    double gathered; /* how many gradients the step takes the mean of; 0: none yet */
+    double momentum; /* of the average of the weights */
+    bool overwrite;  /* that replaces them */
+};
+
+/* The step of the next gradient of `state`, whose scalar moves on; see above. */
+void pynn_step_prepare(const struct pynn_optimizer_spec *spec, double rate,
+                       struct pynn_optimizer_state *state, struct pynn_step *step);
 
 #endif

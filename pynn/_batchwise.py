@@ -52,7 +52,7 @@ class Batchwise(Filed):
         """Evaluate all given rows; values are averaged since `reset_metrics`."""
         _, objective = self._needs_compile("test_on_batch")
         rows = self._rows(x, y, sample_weight)
-        sums = evaluate_rows(self, rows)
+        sums = evaluate_rows(self, rows, None, len(rows.x))
         return objective.report(*objective.add(sums, len(rows.x)), return_dict)
 
     def reset_metrics(self) -> None:
@@ -131,7 +131,7 @@ class Batchwise(Filed):
         goal = objective.goal(rows.y, network.output_shape)
         slope = flag(input_gradient, "gradients: input_gradient")
         alive = flag(training, "gradients: training")
-        loss, flat, dx = slopes(network, goal, rows, optimizer.iterations, slope, alive)
+        loss, flat, dx = slopes(network, goal, rows, optimizer.batches, slope, alive)
         found = [w.view(flat).copy() for w in self.trainable_weights]
         return (loss, found, dx) if slope else (loss, found)
 

@@ -127,13 +127,20 @@ cdef inline void *pointer(View view):
 
 cdef int read_spec(tuple spec, pynn_optimizer_spec *out) except -1:
     cdef int i
-    kind, hyper, decay, clipvalue, clipnorm, global_clipnorm = spec
+    kind, hyper, decay, clipvalue, clipnorm, global_clipnorm, gather, average = spec
     out.kind = kind
     for i in range(8):
         out.hyper[i] = hyper[i] if i < len(hyper) else 0.0
     out.weight_decay, out.clipvalue = decay, clipvalue
     out.clipnorm, out.global_clipnorm = clipnorm, global_clipnorm
+    out.gather, out.averaged = gather, average is not None
+    out.momentum, out.average_after = average or (0.0, 0)
     return 0
+
+
+cdef int extra_vectors(const pynn_optimizer_spec *spec) noexcept:
+    """State vectors beside those of the rule: gathered gradients, averaged weights."""
+    return (spec.gather > 1) + (spec.averaged != 0)
 
 
 cdef list read_state(object slots, object scalar, uint64_t iteration,
@@ -142,16 +149,20 @@ cdef list read_state(object slots, object scalar, uint64_t iteration,
     """Fills `state`; returns what must be kept alive."""
     cdef View view
     cdef double initial[3]
-    cdef int i, needed = pynn_optimizer_initial(spec, initial)
-    if needed < 0 or len(slots) != needed:
+    cdef void *vectors[5]
+    cdef int i, rule = pynn_optimizer_initial(spec, initial)
+    cdef int needed = rule + extra_vectors(spec)
+    if rule < 0 or len(slots) != needed:
         raise ValueError(f"expected {needed} optimizer state vectors, got {len(slots)}")
     kept = []
+    for i in range(needed):
+        view = vector_of(slots[i], dtype, length, True)
+        vectors[i] = view.buffer.buf
+        kept.append(view)
     for i in range(3):
-        state.slots[i] = NULL
-        if i < needed:
-            view = vector_of(slots[i], dtype, length, True)
-            state.slots[i] = view.buffer.buf
-            kept.append(view)
+        state.slots[i] = vectors[i] if i < rule else NULL
+    state.gathered = vectors[rule] if spec.gather > 1 else NULL
+    state.average = vectors[needed - 1] if spec.averaged else NULL
     view = vector_of(scalar, PYNN_F64, 2, True)
     state.scalar[0] = (<double *>view.buffer.buf)[0]
     state.scalar[1] = (<double *>view.buffer.buf)[1]
@@ -168,13 +179,16 @@ cdef int write_scalar(list kept, pynn_optimizer_state *state) except -1:
 
 
 cdef View read_runs(object runs, int64_t n_params):
-    """int64 pairs (offset, length) that lie inside the parameters."""
+    """Records of `pynn_run`, as int64 numbers, that lie inside the parameters."""
     cdef View view = vector_of(runs, PYNN_I64, 0, False)
     cdef pynn_run *run = <pynn_run *>view.buffer.buf
     cdef Py_ssize_t i
+    if view.buffer.len % <Py_ssize_t>sizeof(pynn_run) != 0:
+        raise ValueError("expected whole records of runs")
     for i in range(view.buffer.len // <Py_ssize_t>sizeof(pynn_run)):
         if (run[i].offset < 0 or run[i].length < 0 or run[i].length > n_params
                 or run[i].offset > n_params - run[i].length
-                or (run[i].offset | run[i].length) % 16 != 0):
+                or (run[i].offset | run[i].length | run[i].ld) % 16 != 0
+                or run[i].ld <= 0 or run[i].length % run[i].ld != 0):
             raise ValueError("a run lies outside the parameters")
     return view

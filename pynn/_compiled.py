@@ -235,10 +235,11 @@ def _loss(loss: Any) -> Loss | None:
     if isinstance(loss, list | tuple | dict):
         raise ValueError(f"loss: expected one loss for the one output, got {loss!r}")
     found = losses.get(loss)
-    if found.reduction not in ("sum_over_batch_size", "mean"):
+    if found.reduction in ("none", None):
         raise ValueError(
-            f"compile: training averages the loss over a batch;"
-            f" reduction={found.reduction!r} is not supported"
+            "compile: training needs one loss of a batch, which"
+            f" reduction={found.reduction!r} does not make; expected one of"
+            " 'sum_over_batch_size', 'sum', 'mean_with_sample_weight'"
         )
     return found
 

@@ -86,15 +86,28 @@ cdef extern from "pynn.h" nogil:
         int32_t kind
         double hyper[8]
         double weight_decay, clipvalue, clipnorm, global_clipnorm
+        int64_t gather
+        int32_t averaged
+        double momentum
+        int64_t average_after
 
     int32_t pynn_optimizer_initial(
         const pynn_optimizer_spec *spec, double *initial)
 
     struct pynn_run:
-        int64_t offset, length
+        int64_t offset, length, ld
+        double l1, l2
+        int64_t constraint
+        double limits[3]
+        int64_t undecayed
+
+    pynn_status pynn_penalty(int32_t dtype, const pynn_run *runs, int64_t n_runs,
+                             const void *params, void *grads, double *penalty)
 
     struct pynn_optimizer_state:
         void *slots[3]
+        void *gathered
+        void *average
         double scalar[2]
         uint64_t iteration
 
@@ -108,6 +121,7 @@ cdef extern from "pynn.h" nogil:
         const double *weight
         int64_t rows, batch, epochs, max_steps
         double max_seconds
+        int32_t reduction
         int32_t shuffle
         uint64_t seed
         const pynn_optimizer_spec *optimizer

@@ -9,7 +9,16 @@ from typing import Any
 
 Record = tuple[int, int, int, int, int, int, int, int, int, tuple[float, ...]]
 """kind, select, in, out, target, flags, params, stats, seed, attr: struct pynn_op"""
-OptimizerSpec = tuple[int, tuple[float, ...], float, float, float, float]
+OptimizerSpec = tuple[
+    int,
+    tuple[float, ...],
+    float,
+    float,
+    float,
+    float,
+    int,
+    tuple[float, int] | None,
+]
 """kind, hyper, weight_decay, clipvalue, clipnorm, global_clipnorm"""
 
 class Plan:
@@ -79,6 +88,7 @@ class Plan:
         max_seconds: float,
         shuffle: int,
         seed: int,
+        reduction: int,
         optimizer: OptimizerSpec,
         runs: Any,
         rates: Any,
@@ -128,6 +138,9 @@ def update(
     grads: Any,
 ) -> int:
     """One optimizer step over flat vectors; return the new iteration."""
+
+def penalty(dtype: int, runs: Any, params: Any, grads: Any = None) -> float:
+    """Penalties of all runs; adds their gradient to `grads` if given."""
 
 def random(
     distribution: int, a: float, b: float, seed: int, stream: int, out: Any

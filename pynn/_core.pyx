@@ -173,8 +173,9 @@ cdef class Plan:
 
     def train(self, x, y, weight, *, int64_t rows, int64_t batch, int64_t epochs,
               int64_t max_steps, double max_seconds, int32_t shuffle, uint64_t seed,
-              tuple optimizer, runs, rates, params, stats, grads, slots, scalar,
-              uint64_t iteration, order, uint64_t epoch, int64_t position, sums):
+              int reduction, tuple optimizer, runs, rates, params, stats, grads,
+              slots, scalar, uint64_t iteration, order, uint64_t epoch,
+              int64_t position, sums):
         self._check()
         cdef pynn_array xs, ys
         cdef pynn_optimizer_spec spec
@@ -198,6 +199,7 @@ cdef class Plan:
         fit.x, fit.y, fit.weight = &xs, &ys, <const double *>pointer(weights)
         fit.rows, fit.batch, fit.epochs, fit.max_steps = rows, batch, epochs, max_steps
         fit.max_seconds, fit.shuffle, fit.seed = max_seconds, shuffle, seed
+        fit.reduction = reduction
         fit.optimizer, fit.runs = &spec, <const pynn_run *>run_view.buffer.buf
         fit.n_runs = run_view.buffer.len // <Py_ssize_t>sizeof(pynn_run)
         fit.rates = <const double *>rate_view.buffer.buf
@@ -216,39 +218,7 @@ cdef class Plan:
 
 
 include "_runner.pxi"
-
-
-def optimizer_state(tuple spec):
-    cdef pynn_optimizer_spec c_spec
-    cdef double initial[3]
-    cdef int n
-    read_spec(spec, &c_spec)
-    n = pynn_optimizer_initial(&c_spec, initial)
-    if n < 0:
-        raise ValueError(f"no optimizer number {spec[0]}")
-    return tuple([initial[i] for i in range(n)])
-
-
-def update(int dtype, tuple spec, double rate, slots, scalar, uint64_t iteration, runs,
-           params, grads):
-    cdef pynn_optimizer_spec c_spec
-    cdef pynn_optimizer_state state
-    cdef pynn_status status
-    cdef View w = vector_of(params, dtype, 0, True)
-    cdef Py_ssize_t n = w.buffer.len // w.buffer.itemsize
-    cdef View g = vector_of(grads, dtype, n, True)
-    read_spec(spec, &c_spec)
-    kept = read_state(slots, scalar, iteration, dtype, n, &c_spec, &state)
-    cdef View run_view = read_runs(runs, n)
-    cdef int64_t n_runs = run_view.buffer.len // <Py_ssize_t>sizeof(pynn_run)
-    with nogil:
-        status = pynn_update(dtype, &c_spec, rate, &state,
-                             <const pynn_run *>run_view.buffer.buf, n_runs,
-                             w.buffer.buf, g.buffer.buf)
-    if status != PYNN_OK:
-        fail(status)
-    write_scalar(kept, &state)
-    return state.iteration
+include "_update.pxi"
 
 
 include "_process.pxi"

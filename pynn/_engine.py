@@ -169,6 +169,7 @@ isa_supported = _core.isa_supported
 isa_select = _core.isa_select
 isa_selected = _core.isa_selected
 optimizer_state = _core.optimizer_state
+penalty = _core.penalty
 update = _core.update
 alloc_count = _core.alloc_count
 alloc_fail_at = _core.alloc_fail_at

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 class Exam(NamedTuple):
     """Data to judge a model by: rows, or a feed of batches.
 
-    `batch` matters only for rows whose number `steps` limits, and when a callback wants
-    to see batches.
+    `batch` matters only for rows whose number `steps` limits, when a callback wants to
+    see batches, and when the loss of a batch is no mean over its rows.
     """
 
     data: Rows | Feed
@@ -66,7 +66,7 @@ class Exam(NamedTuple):
             if hooks.test_batches:
                 hooks.on_test_batch_begin(i)
             part = model._rows(*batch)
-            sums = sums + evaluate_rows(model, part)
+            sums = sums + evaluate_rows(model, part, None, len(part.x))
             rows += len(part.x)
             if hooks.test_batches:
                 hooks.on_test_batch_end(i, objective.finish(sums, rows))
@@ -96,17 +96,24 @@ def evaluate_rows(
 ) -> Array:
     """Return the core's sums over all rows; the other metrics take them in.
 
-    `batch` matters only when a callback of `hooks` wants to see batches.
+    `batch` matters when a callback of `hooks` wants to see batches, or the loss of a
+    batch is no mean over its rows.
     """
     _, objective = model._needs_compile("evaluate")
     network = model.network_for(rows.x)
-    plan = network.plan(objective.goal(rows.y, network.output_shape))
-    sums = np.zeros(plan.n_sums)
+    goal = objective.goal(rows.y, network.output_shape)
+    plan = network.plan(goal)
+    sums, penalty = np.zeros(plan.n_sums), network.penalty()
+    weight = goal.weights(rows.weight, len(rows.x), batch)
     watched = hooks is not None and hooks.test_batches
-    for i, (a, b) in enumerate(slices(network, len(rows.x), batch if watched else 0)):
+    size = batch if watched or getattr(plan, "by_batch", False) else 0
+    for i, (a, b) in enumerate(slices(network, len(rows.x), size)):
         if hooks is not None and watched:
             hooks.on_test_batch_begin(i)
-        plan.evaluate(network.store.vector, network.stats, *rows, a, b - a, sums)
+        plan.evaluate(
+            network.store.vector, network.stats, rows.x, rows.y, weight, a, b - a, sums
+        )
+        sums[0] += penalty * (b - a)
         if objective.python:
             part = rows.part(a, b)
             out = np.empty((b - a, *network.output_shape), network.element)

@@ -49,7 +49,7 @@ class Fit:
 
     def run(self, model: "Trainer", run: "Run | Stream", callbacks: Any) -> History:
         """Train `model`; whatever interrupts this leaves it as the last step did."""
-        _, objective = model._needs_compile("fit")
+        optimizer, objective = model._needs_compile("fit")
         hooks = CallbackList.for_fit(
             model, callbacks, self.verbose, epochs=self.epochs, steps=run.steps
         )
@@ -73,6 +73,8 @@ class Fit:
         finally:
             run.close()
             model._standing = model._resumed = None
+        if self.epochs > self.start:
+            optimizer.finalize_variable_values(model.trainable_weights)
         hooks.on_train_end()
         return history
 

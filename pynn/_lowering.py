@@ -77,6 +77,10 @@ if TYPE_CHECKING:
             """Return the gradient of the weighted mean over a batch, by `y_pred`."""
 
         @property
+        def summed(self) -> str:
+            """What makes one loss of a batch's: one of ``REDUCTIONS``."""
+
+        @property
         def signature(self) -> object:
             """What `lowered` depends on, apart from its argument."""
 
@@ -100,12 +104,20 @@ class Lowering:
         Whether dropout and its like take effect.
     seed : int
         From which ops without a seed of their own derive theirs.
+    staged : bool
+        Whether it is known that there will be pieces in Python.
     """
 
-    def __init__(self, input_shape: tuple[int, ...], training: bool, seed: int) -> None:
+    def __init__(
+        self,
+        input_shape: tuple[int, ...],
+        training: bool,
+        seed: int,
+        staged: bool = False,
+    ) -> None:
         self.slots = [slot_of(input_shape)]
         self.ops: list[Op] = []
-        self.training = training
+        self.training, self.staged = training, staged
         self.stages: list[Stage | Part] = []  # before those that are being written
         self._seed, self._passed = seed, 0
 
@@ -244,6 +256,11 @@ class Lowering:
             Op("row_norm", select, x, y, flags=flags, params=params, attr=attr)
         )
         return y
+
+    def activity(self, x: int, l1: float, l2: float) -> None:
+        """Add ``l1 * sum(abs(x)) + l2 * sum(x**2)``, over the rows, to the loss."""
+        if l1 != 0 or l2 != 0:
+            self.ops.append(Op("activity", 0, x, -1, attr=(l1, l2)))
 
     def reshape(self, x: int, shape: Sequence[int]) -> int:
         """See the sample as `shape`, moving data only where rows are cut differently.

@@ -159,7 +159,7 @@ class Model(Summarized, Trainer):
     def lower(self, lowering: Lowering, x: int) -> int:
         """Emit the records of all layers."""
         for layer in self._layers:
-            x = layer.lower(lowering, x)
+            x = layer.emit(lowering, x)
         return x
 
     # ---- weights

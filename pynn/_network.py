@@ -17,44 +17,18 @@ from pynn._engine import (
     seed_era,
 )
 from pynn._lowering import Attr, Lowering, Stage
-from pynn._ops import OptimizerSpec, Slot
+from pynn._moving import Moving
+from pynn._ops import Slot
 from pynn._stages import End, Place, StagedPlan
-from pynn._variables import Array, Block, Variable, aligned, edits, merge
+from pynn._terms import OwnTerms, own_terms, run_records
+from pynn._variables import Array, Block, aligned, edits, merge
 
 _PLANS = 8  # training and evaluation plans that a network keeps
 
 
 if TYPE_CHECKING:
-    from typing import Protocol
-
     from pynn._lowering import Objective
-
-    class Root(Protocol):
-        """A layer or model, as a network sees it."""
-
-        name: str
-
-        def lower(self, lowering: Lowering, x: int) -> int: ...
-        @property
-        def blocks(self) -> list[Block]: ...
-        @property
-        def moving_blocks(self) -> list[Block]: ...
-        @property
-        def active_blocks(self) -> list[Block]: ...
-        @property
-        def weights(self) -> list[Variable]: ...
-        @property
-        def trainable_weights(self) -> list[Variable]: ...
-
-    class OptimizerLike(Protocol):
-        """What the engine asks of an optimizer."""
-
-        iterations: int
-        slots: list[Array]
-        scalar: Array
-
-        def spec(self) -> OptimizerSpec: ...
-        def rates(self, first: int, count: int) -> Array: ...
+    from pynn._moving import OptimizerLike, Root
 
 
 class Goal(NamedTuple):
@@ -63,6 +37,22 @@ class Goal(NamedTuple):
     loss: "Objective"
     scores: tuple[tuple[str, Attr], ...]
     target: Slot
+
+    def weights(self, given: Array | None, rows: int, batch: int) -> Array | None:
+        """Return weights whose mean over the rows is that of losses of batches.
+
+        They are `given` unless the loss of a batch is something else than a mean over
+        its rows; the core's loop finds them for itself.
+        """
+        summed = self.loss.summed
+        if summed == "mean" or (given is None and summed != "sum"):
+            return given
+        found = np.ones(rows) if given is None else given.astype(np.float64)
+        for start in range(0, rows, batch):
+            part = found[start : start + batch]
+            total = 1 / self.target.inner if summed == "sum" else part.sum()
+            part *= len(part) / total if total else 0.0
+        return found
 
 
 class Memory(NamedTuple):
@@ -84,7 +74,7 @@ class Memory(NamedTuple):
         return Memory.of, self[:3]
 
 
-class Network:
+class Network(Moving):
     """A stack of layers compiled: its vectors and its plans.
 
     Parameters
@@ -150,7 +140,7 @@ class Network:
         self._flops: float | None = None
         self._plans: dict[object, Plan | StagedPlan] = {}
         self._grads: Array | None = None
-        self._runs_known = -1  # `edits` when they were listed
+        self._listed = -1  # `edits` when runs were listed
         self.singles: dict[int, Any] = {}  # runs of one step, by rows; see `_stepper`
         self._layout = [(block, block.offset) for block in self.root.blocks]
 
@@ -247,10 +237,16 @@ class Network:
             self._plans.pop(next(iter(self._plans)), None)
         return plan
 
-    def lower(self, training: bool) -> tuple[Lowering, int]:
-        """Return the records of all layers, and the slot of the output."""
-        lowering = Lowering(self.input_shape, training, self.seed)
+    def lower(self, training: bool, staged: bool = False) -> tuple[Lowering, int]:
+        """Return the records of all layers, and the slot of the output.
+
+        `staged` says that something else than the core will compute the loss, or a part
+        of the outputs.
+        """
+        lowering = Lowering(self.input_shape, training, self.seed, staged)
         output = self.root.lower(lowering, 0)
+        if lowering.stages and not staged:
+            return self.lower(training, True)
         if output == 0 and not lowering.stages:  # a plan does something
             output = lowering.copy(0)
         return lowering, output
@@ -258,7 +254,7 @@ class Network:
     def _compile(
         self, training: bool, goal: Goal | None, rows: int, input_gradient: bool = False
     ) -> Plan | StagedPlan:
-        lowering, output = self.lower(training)
+        lowering, output = self.lower(training, goal is not None and goal.loss.python)
         end = End(output, self.output_shape)
         if goal is not None and goal.loss.python:
             end = end._replace(sums=1, loss=goal.loss)
@@ -290,13 +286,27 @@ class Network:
         blocks = sorted((b.offset, b.offset + b.length) for b in self.root.blocks)
         return lambda element: blocks[bisect_right(blocks, (element, inf)) - 1]
 
-    def runs(self) -> Array:
-        """Offset and length of each trainable variable in the parameter vector."""
-        if self._runs_known != edits():
-            now = [weight.run for weight in self.root.trainable_weights]
-            self._runs = np.array(now, np.int64).reshape(-1, 2)
-            self._runs_known = edits()
-        return self._runs
+    def _list(self) -> None:
+        """Follow changes of what is trained, and how."""
+        if self._listed != edits():
+            self._own = own_terms(self.root.trainable_weights)
+            self._runs: dict[object, Array] = {}
+            self._listed = edits()
+
+    def runs(self, optimizer: "OptimizerLike | None" = None) -> Array:
+        """Return what the core has to know of each trainable weight."""
+        self._list()
+        decay = optimizer.excluding if optimizer is not None else None
+        key = None if decay is None else id(optimizer)
+        if key not in self._runs:
+            self._runs[key] = run_records(self.root.trainable_weights, decay)
+        return self._runs[key]
+
+    @property
+    def own_terms(self) -> OwnTerms:
+        """The weights that need Python in each step."""
+        self._list()
+        return self._own
 
     def grads(self) -> Array:
         """Scratch as long as the parameter vector."""
@@ -338,6 +348,12 @@ class Network:
                     here = slice(block.offset, block.offset + block.length)
                     new[here] = old[offset : offset + block.length]
             _bindings[optimizer] = self._me, self._layout
+
+
+def network_of(optimizer: object) -> Network | None:
+    """Return the network whose weights an optimizer moves, if it has taken one."""
+    owner, _ = _bindings.get(optimizer, (None, None))  # type: ignore[call-overload]
+    return None if owner is None else owner()
 
 
 _Layout = list[tuple[Block, int]]

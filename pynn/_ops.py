@@ -18,6 +18,7 @@ OPS = (
     "repeat",
     "row_norm",
     "copy",
+    "activity",
     "loss",
     "score",
 )
@@ -172,8 +173,35 @@ class Op(NamedTuple):
     attr: tuple[float, ...] = ()
 
 
-OptimizerSpec = tuple[int, tuple[float, ...], float, float, float, float]
-"""kind, hyper, weight_decay, clipvalue, clipnorm, global_clipnorm"""
+OptimizerSpec = tuple[
+    int,
+    tuple[float, ...],
+    float,
+    float,
+    float,
+    float,
+    int,
+    tuple[float, int] | None,
+]
+"""kind, hyper, weight_decay, clipvalue, clipnorm, global_clipnorm, gradients in a step,
+momentum of the average of the weights and after how many steps it replaces them"""
+
+REDUCTIONS = ("mean", "sum", "mean_with_sample_weight")
+"""What makes one loss of a batch's (enum pynn_reduction)."""
+
+RUN = (
+    ("offset", "<i8"),
+    ("length", "<i8"),
+    ("ld", "<i8"),
+    ("l1", "<f8"),
+    ("l2", "<f8"),
+    ("constraint", "<i8"),
+    ("low", "<f8"),
+    ("high", "<f8"),
+    ("rate", "<f8"),
+    ("undecayed", "<i8"),
+)
+"""Fields of a run of parameters (struct pynn_run)."""
 
 
 def stride(n: int) -> int:

@@ -9,11 +9,12 @@ import numpy as np
 from pynn._engine import Plan
 from pynn._feed import warn_of_the_end
 from pynn._network import Goal, Network
+from pynn._ops import REDUCTIONS
 from pynn._variables import Array, aligned, edits
 from pynn.data import split_at, warn_of_new_classes
 
 if TYPE_CHECKING:
-    from pynn._network import OptimizerLike
+    from pynn._moving import OptimizerLike
 
 SLICE_SECONDS = 0.2  # how long the core keeps the interpreter from seeing Ctrl-C
 _MAX_RATES = 1 << 16  # learning rates that a schedule prepares per call
@@ -95,7 +96,7 @@ class Run:
         network.sync()
         network.prepare(optimizer)
         self.goal, self.slots, self.edits = goal, optimizer.slots, edits()
-        self._runs = network.runs()
+        self._runs = network.runs(optimizer)
         self.plan = network.plan(goal, self.batch, self._runs)
         self.order = np.empty(self.count, np.int64) if self.shuffle else None
 
@@ -196,7 +197,7 @@ class Run:
         optimizer, before = self.optimizer, self.position
         left = len(sums) * self.steps - self.step
         limit = min(max_steps or left, left)
-        rates = optimizer.rates(optimizer.iterations, min(limit, _MAX_RATES))
+        rates = optimizer.rates(optimizer.batches, min(limit, _MAX_RATES))
         if len(rates) > 1:
             limit = len(rates)
         passes, steps, bad = self._train(sums, limit, rates, seconds)
@@ -215,7 +216,7 @@ class Run:
         """Take at most `limit` steps; return passes, steps and the first bad one."""
         network, optimizer = self.network, self.optimizer
         spec, (x, y, weight) = optimizer.spec(), self.rows
-        separate = spec[4] or spec[5] or self.batch > self.plan.max_rows
+        separate = spec[4] or spec[5] or spec[6] or self.batch > self.plan.max_rows
         assert isinstance(self.plan, Plan)
         result = self.plan.train(
             x,
@@ -228,6 +229,7 @@ class Run:
             max_seconds=seconds,
             shuffle=self.shuffle,
             seed=network.seed,
+            reduction=REDUCTIONS.index(self.goal.loss.summed),
             optimizer=spec,
             runs=self._runs,
             rates=rates,
@@ -236,13 +238,13 @@ class Run:
             grads=network.grads() if separate else None,
             slots=optimizer.slots,
             scalar=optimizer.scalar,
-            iteration=optimizer.iterations,
+            iteration=optimizer.batches,
             order=self.order,
             epoch=network.epoch,
             position=self.position,
             sums=sums,
         )
-        passes, steps, bad, optimizer.iterations, network.epoch, self.position = result
+        passes, steps, bad, optimizer.batches, network.epoch, self.position = result
         return passes, steps, bad
 
     def end_epoch(self) -> None:
@@ -262,7 +264,7 @@ class Run:
         It returns targets, outputs as they were before the weights moved, and sample
         weights of the rows of that step.
         """
-        network, start, step = self.network, self.position, self.optimizer.iterations
+        network, start, step = self.network, self.position, self.optimizer.batches
         params = aligned(len(network.store.vector), network.dtype)
         params[:] = network.store.vector
         stats = None if network.stats is None else network.stats.copy()

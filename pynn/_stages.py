@@ -148,6 +148,13 @@ def _trains(stage: "Stage | Part") -> bool:
     return stage.trains
 
 
+def _add_penalty(part: "Part", value: Array, sums: Array | None) -> None:
+    """Add what a part says that its output costs."""
+    penalty = getattr(part, "penalty", None)
+    if sums is not None and penalty is not None:
+        sums[0] += penalty(value)
+
+
 class StagedPlan:
     """Stages in a row, as one plan; see `pynn._engine.Plan` for what its calls do.
 
@@ -198,6 +205,11 @@ class StagedPlan:
         return [stage.plan for stage in self.stages if isinstance(stage, Core)]
 
     @property
+    def by_batch(self) -> bool:
+        """Whether penalties on outputs may depend on which rows make a batch."""
+        return any(hasattr(stage, "penalty") for stage in self.stages)
+
+    @property
     def flops(self) -> float:
         """Operations per row, with a guess for the parts in Python."""
         parts = [stage for stage in self.stages if not isinstance(stage, Core)]
@@ -227,7 +239,14 @@ class StagedPlan:
         last = self._infer(params, stats, x[first : first + rows], len(self.stages))
         out[...] = last.reshape(out.shape)
 
-    def _infer(self, params: Array, stats: Array | None, x: Array, count: int) -> Array:
+    def _infer(
+        self,
+        params: Array,
+        stats: Array | None,
+        x: Array,
+        count: int,
+        sums: Array | None = None,
+    ) -> Array:
         rows, value = len(x), x
         for stage in self.stages[:count]:
             if isinstance(stage, Core):
@@ -236,6 +255,7 @@ class StagedPlan:
                 value = out
             else:
                 value = stage.forward(self._into(stage, value), False)
+                _add_penalty(stage, value, sums)
         return value
 
     def _into(self, part: "Part", value: Array) -> Array:
@@ -259,11 +279,11 @@ class StagedPlan:
         target, by_row = y[here], None if weight is None else weight[here]
         last = self.stages[-1]
         if self._core_loss and isinstance(last, Core):
-            value = self._infer(params, stats, x[here], len(self.stages) - 1)
+            value = self._infer(params, stats, x[here], len(self.stages) - 1, sums)
             part = last.part(params)
             last.plan.evaluate(part, stats, value, target, by_row, 0, rows, sums)
         else:
-            out = self._infer(params, stats, x[here], len(self.stages))
+            out = self._infer(params, stats, x[here], len(self.stages), sums)
             self._judge(target, out, by_row, sums)
 
     # ---- training
@@ -295,6 +315,7 @@ class StagedPlan:
                 value = self._into(stage, value)
                 self._kept.append((value, stage.forward(value, True)))
                 value = self._kept[-1][1]
+                _add_penalty(stage, value, sums)
         if out is not None:
             out[...] = value.reshape(out.shape)
         if y is not None and not self._core_loss:

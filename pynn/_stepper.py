@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pynn._engine import Plan, update
+from pynn._engine import Plan
 from pynn._network import Goal, Network
-from pynn._ops import DTYPES
 from pynn._run import Rows, Run
 from pynn._variables import Array, aligned, edits
 
 if TYPE_CHECKING:
-    from pynn._network import OptimizerLike
+    from pynn._moving import OptimizerLike
+    from pynn._variables import Variable
 
 
 _SINGLES = 4  # runs of one step that a network keeps
@@ -68,29 +68,34 @@ class Stepper(Run):
         self.network.epoch += 1
         return 1
 
+    @property
+    def _weights(self) -> "list[Variable]":
+        return self.network.root.trainable_weights
+
     def _step(self, rows: Rows, rate: float, sums: Array) -> None:
         """Take a step, or leave everything as it was if that fails."""
         network, optimizer = self.network, self.optimizer
         vector, grads, count = network.store.vector, network.grads(), len(rows.x)
         stats = network.stats
-        moved = [vector, *([] if stats is None else [stats]), *optimizer.slots]
+        own = [state.value for state in optimizer.own_state(self._weights)]
+        moved = [vector, *([] if stats is None else [stats]), *optimizer.slots, *own]
         saved = [array.copy() for array in moved]
         try:
+            sums[0] += network.penalty() * count
+            weight = self.goal.weights(rows.weight, count, count)
             self.plan.forward(
-                vector, stats, *rows, optimizer.iterations, count, self._outputs, sums
+                vector,
+                stats,
+                rows.x,
+                rows.y,
+                weight,
+                optimizer.batches,
+                count,
+                self._outputs,
+                sums,
             )
             self.plan.backward(vector, stats, None, count, grads, None)
-            optimizer.iterations = update(
-                DTYPES.index(network.dtype),
-                optimizer.spec(),
-                rate,
-                optimizer.slots,
-                optimizer.scalar,
-                optimizer.iterations,
-                self._runs,
-                vector,
-                grads,
-            )
+            network.move(optimizer, grads, rate)
         except BaseException:
             for now, then in zip(moved, saved, strict=True):
                 now[:] = then
@@ -110,19 +115,6 @@ class Stepper(Run):
         return outputs
 
 
-def _mixed(network: Network) -> bool:
-    """Whether one op has weights that are trained and weights that are not.
-
-    The core's loop moves all or none of them.
-    """
-    weights, trained = network.root.weights, network.root.trainable_weights
-    if len(weights) == len(trained):
-        return False
-    moved = {id(w) for w in trained}
-    blocks = {id(w.block) for w in trained}
-    return any(id(w.block) in blocks and id(w) not in moved for w in weights)
-
-
 def start(
     network: Network,
     goal: Goal,
@@ -134,9 +126,9 @@ def start(
 ) -> Run:
     """Return a run of the core's loop, or of this one if that cannot be."""
     network.sync()
-    plan = network.plan(goal, min(batch, len(rows.x)), network.runs())
-    whole = isinstance(plan, Plan) and not _mixed(network)
-    kind = Run if whole else Stepper
+    plan = network.plan(goal, min(batch, len(rows.x)), network.runs(optimizer))
+    free = isinstance(plan, Plan) and not (optimizer.own or any(network.own_terms))
+    kind = Run if free else Stepper
     return kind(network, goal, optimizer, rows, batch, shuffle, steps)
 
 
@@ -168,7 +160,7 @@ def slopes(
     input_gradient: bool,
     alive: bool,
 ) -> tuple[float, Array, Array | None]:
-    """Return the mean loss, its gradient by the parameter vector, and by the input.
+    """Return the loss, its gradient by the parameter vector, and by the input.
 
     `alive` says whether dropout and its like take effect, with the masks of `step`.
     """
@@ -183,11 +175,12 @@ def slopes(
     stats = network.stats
     moved = [vector] if stats is None else [vector, stats]
     before = [array.copy() for array in moved]  # a layer may count what passes
+    weighted = rows._replace(weight=goal.weights(rows.weight, count, count))
     try:
         for start in range(0, count, limit):
-            part = rows.part(start, min(start + limit, count))
-            n = len(part.x)
-            plan.forward(vector, stats, *part, step, n, None, sums)
+            x, y, by_row = weighted.part(start, min(start + limit, count))
+            n = len(x)
+            plan.forward(vector, stats, x, y, by_row, step, n, None, sums)
             down = None if dx is None else dx[start : start + n]
             plan.backward(vector, stats, None, n, piece, down)
             flat += piece * (n / count)
@@ -196,4 +189,4 @@ def slopes(
     finally:
         for now, then in zip(moved, before, strict=True):
             now[:] = then
-    return float(sums[0]) / count, flat, dx
+    return float(sums[0]) / count + network.penalty(flat), flat, dx

@@ -185,6 +185,8 @@ class Variable:
     ) -> None:
         self.name, self.path, self.shape = name, path, shape
         self._trainable = True
+        self._regularizer: Any = None
+        self._constraint: Any = None
         self._block, self._rows = block, rows
         start, stop, _ = rows.indices(block.rows)
         self._start, self._length = start * block.stride, (stop - start) * block.stride
@@ -197,6 +199,29 @@ class Variable:
     @trainable.setter
     def trainable(self, value: bool) -> None:
         self._trainable = bool(value)
+        edited()
+
+    @property
+    def regularizer(self) -> Any:
+        """What is added to the loss for the weight, or None; see `regularizers`.
+
+        Its parameters are looked at when it is set, or `fit` begins.
+        """
+        return self._regularizer
+
+    @regularizer.setter
+    def regularizer(self, value: Any) -> None:
+        self._regularizer = value
+        edited()
+
+    @property
+    def constraint(self) -> Any:
+        """What the weight is held to after each step, or None; see `constraints`."""
+        return self._constraint
+
+    @constraint.setter
+    def constraint(self, value: Any) -> None:
+        self._constraint = value
         edited()
 
     @property
@@ -242,6 +267,11 @@ class Variable:
     def T(self) -> Array:
         """The weight transposed, as a view."""
         return self.value.T
+
+    @property
+    def stride(self) -> int:
+        """Elements of the flat vector from one row to the next."""
+        return self._block.stride
 
     def numpy(self) -> Array:
         """Return a copy of the weight."""
@@ -309,12 +339,12 @@ _flags = 0
 
 
 def edits() -> int:
-    """Return a number that is another one after any `trainable` was set."""
+    """Return a number that is another one once what runs depend on was set."""
     return _flags
 
 
 def edited() -> None:
-    """Take note that what is trainable may have changed."""
+    """Take note that runs may have changed: what is trained, and how."""
     global _flags
     _flags += 1
 

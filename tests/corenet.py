@@ -10,6 +10,7 @@ whether it is frozen),
 import numpy as np
 from oneop import ACTIVATIONS, BIAS, FROZEN, LOSSES, OPS, padded
 from oracle import layers, philox
+from runs import run_table
 
 import pynn
 from pynn import _core
@@ -64,7 +65,7 @@ class CoreNet:
         head = self._objective(loss, scores)
         self.params = np.concatenate(values).astype(real.type)
         self.start = self.params.copy()
-        self.runs = np.array(self.runs, np.int64)
+        self.runs = run_table(self.runs)
         self.plan, self.judge = self._plan(head, max_rows or batch), self._plan(head, 0)
         self.infer = self._plan(self.ops, 0)
 
@@ -141,6 +142,7 @@ class CoreNet:
             epochs=epochs,
             max_steps=steps,
             max_seconds=0.0,
+            reduction=0,
             optimizer=self.spec,
             runs=self.runs,
             rates=self.optimizer.rates(0, 1) if rates is None else rates,

@@ -7,11 +7,11 @@ plan's type holds exactly, so the oracle sees the same ones.
 """
 
 import dataclasses
-import zlib
 from typing import Any
 
 import numpy as np
 from oracle import cases, philox, table
+from runs import seeded
 
 from pynn import _core
 
@@ -110,7 +110,7 @@ def make_plan(case, real, max_rows):
         OPS[case.kind],
         case.select,
         0,
-        -1 if lossy else 1,
+        -1 if lossy or case.kind == "activity" else 1,
         1 if lossy else -1,
         case.flags | (BIAS if case.bias is not None else 0),
         0 if params else -1,
@@ -118,8 +118,11 @@ def make_plan(case, real, max_rows):
         case.seed,
         (*case.attr, *(0.0,) * (4 - len(case.attr))),
     )
+    records = [record]
+    if case.kind == "activity":  # something else has to read the slot
+        records.append((OPS["copy"], 0, 0, 1, -1, 0, -1, -1, 0, ()))
     return _core.Plan(
-        [record],
+        records,
         [case.x.shape[1:], case.out],
         dtype=real.number,
         output=0 if lossy else 1,
@@ -186,11 +189,6 @@ def evaluate(case, real):
     rows = case.rows
     plan.evaluate(params, None, x, case.target, case.weight, 0, rows, sums, values)
     return alone[:, -1], values[-1]
-
-
-def seeded(*key):
-    """A generator that depends on what the case is, and on nothing else."""
-    return np.random.default_rng(zlib.crc32(repr(key).encode()))
 
 
 def dense_cases(real):
@@ -325,6 +323,17 @@ def copy_cases(real):
             )
 
 
+def activity_cases(real):
+    """Every width, with one of the penalties or both; some elements are 0."""
+    for i, n in enumerate(WIDTHS):
+        shape = (ROWS[i % len(ROWS)], (1, 3)[i % 2], n)
+        rng = seeded("activity", shape)
+        x = real.round(rng.normal(size=shape) * (rng.random(shape) < 0.8))
+        dy = real.round(rng.normal(size=shape))
+        for attr in ((0.25, 0.0), (0.0, 0.5), (0.125, 2.0)):
+            yield Case("activity", x, shape[1:], attr=attr, dy=dy)
+
+
 def loss_cases(real, kind="loss"):
     """Every loss (or score) with every choice of its parameters, on every width."""
     differentiable = {row[1] for row in table.rows("LOSS") if row[3] == "1"}
@@ -363,6 +372,7 @@ FAMILIES = {
     "dropout": dropout_cases,
     "noise": noise_cases,
     "copy": copy_cases,
+    "activity": activity_cases,
     "loss": loss_cases,
     "score": score_cases,
 }

@@ -3,6 +3,7 @@
 
 import numpy as np
 import pytest
+from runs import run_table
 
 import pynn
 from pynn import _core, layers, optimizers
@@ -50,7 +51,7 @@ def test_mode_is_restored():
 def flat_update(grads):
     """Take one SGD step of rate 1 from zero and return the weights."""
     weights = np.zeros(16, "f4")
-    runs = np.array([[0, 16]])
+    runs = run_table([(0, 16)])
     spec = optimizers.SGD(1.0).spec()
     _core.update(0, spec, 1.0, [], np.ones(2), 0, runs, weights, grads)
     return weights

@@ -47,6 +47,7 @@ ELEMENTWISE = {
     "Softmax": (layers.Softmax, oracle.softmax),
     "Dropout": (lambda **k: layers.Dropout(0.5, **k), lambda x: x),
     "Flatten": (layers.Flatten, lambda x: x),
+    "ActivityRegularization": (layers.ActivityRegularization, lambda x: x),
 }
 
 
@@ -228,6 +229,7 @@ LAYERS = [
     layers.LeakyReLU(),
     layers.ELU(0.5),
     layers.Softmax(),
+    layers.ActivityRegularization(0.25, 0.5),
     layers.Dropout(0.25, seed=3),
     layers.AlphaDropout(0.25, (None, 1), seed=3),
     layers.SpatialDropout1D(0.25, seed=3),

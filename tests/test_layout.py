@@ -53,6 +53,7 @@ LEVELS = [
     {"plotting"},
     {
         "activations",
+        "constraints",
         "initializers",
         "regularizers",
         "data",
@@ -61,8 +62,9 @@ LEVELS = [
         "_plain",
     },
     {"backend", "threads", "_network"},
-    {"_stages"},
+    {"_moving", "_stages"},
     {"_engine"},
+    {"_terms"},
     {"_elementwise", "_lowering"},
     {"_variables", "config", "_frames"},
     {"_alias", "_checks", "_core", "_lookup", "_names", "_ops", "_version"},
@@ -80,7 +82,7 @@ LINES = {"python": 400, "layer": 200, "C": 600, "pyx": 300, "pynn.h": 400}
 LONG_FILES: dict[str, str] = {}
 FUNCTION_LINES = {"python": 40, "C": 60}
 LONG_FUNCTIONS: dict[str, str] = {}
-PUBLIC_C_FUNCTIONS = 24
+PUBLIC_C_FUNCTIONS = 25
 
 
 def relative(path: Path) -> str:

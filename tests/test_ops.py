@@ -36,6 +36,7 @@ LEAST = {
     "batch_norm": 100,
     "row_norm": 54,
     "copy": 48,
+    "activity": 54,
     "loss": 400,
     "score": 450,
 } | movecases.LEAST
@@ -155,6 +156,15 @@ def expect_copy(case, real):
     }
 
 
+def expect_activity(case, real):
+    """A sum of three terms, of which one is a product with a rounded factor."""
+    oracle = layers.Activity(*case.attr)
+    y = oracle.forward(case.x)
+    dx = oracle.backward(case.dy)
+    size = np.abs(case.dy) + np.abs(dx - case.dy) + 1
+    return {"y": (y, 0.0), "dx": (dx, real.u * 4 * size)}
+
+
 def loss_limit(case, real, value):
     """Sums over 16 lanes of n / 16 terms of order 1, each rounded some 4 times."""
     return real.u * (4 + case.x.shape[-1] / 16) * (1 + 2 * np.abs(value))
@@ -205,6 +215,7 @@ EXPECT = {
     "batch_norm": expect_batch_norm,
     "row_norm": expect_row_norm,
     "copy": expect_copy,
+    "activity": expect_activity,
     "loss": expect_loss,
     "score": expect_score,
 } | movecases.EXPECT

@@ -8,6 +8,7 @@ import pytest
 from oneop import ISAS, REALS, padded, seeded
 from oracle import optimizers as oracle_optimizers
 from oracle import table
+from runs import run_table
 
 import pynn
 from pynn import _core
@@ -55,7 +56,7 @@ IDS = [f"{i}-{name}" for i, (name, _) in enumerate(CONFIGURATIONS)]
 
 LENGTHS = [padded(n) for n in SIZES]
 OFFSETS = np.cumsum([0, *LENGTHS[:-1]])
-RUNS = np.array([OFFSETS, LENGTHS], np.int64).T.copy()
+RUNS = run_table(zip(OFFSETS, LENGTHS, strict=True))
 
 
 def vector(parts, real):
@@ -194,7 +195,7 @@ def extreme_update(spec, dtype, isa, key):
     before = _core.isa_selected()
     _core.isa_select(isa)
     try:
-        runs = np.array([[0, size]], np.int64)
+        runs = run_table([(0, size)])
         number = REALS[dtype].number
         _core.update(number, spec, 1e-3, slots, np.ones(2), 3, runs, params, grads)
     finally:

@@ -221,6 +221,19 @@ struct pynn_kernels {
     /* Sum of squares of n elements (a multiple of PYNN_PAD), 16 lanes, fixed tree */
     double (*sum_squares)(size_t n, const void *x);
 
+    /* Penalties, averages and constraints: terms.inc. n is a multiple of PYNN_PAD except
+     * for penalty; limits are lower and upper bound of a norm, and the rate. */
+    double (*penalty)(double l1, double l2, size_t n, const void *x);
+    void (*penalize)(double l1, double l2, size_t rows, size_t n, const void *w,
+                     size_t ldw, void *g, size_t ldg);
+    void (*average)(double momentum, int overwrite, size_t rows, size_t n, size_t ld,
+                    void *w, void *average);
+    void (*gather)(double count, size_t n, void *g, void *sum);
+    void (*raise)(size_t n, void *w);
+    void (*limit)(const double *limits, size_t n, void *w);
+    void (*limit_columns)(const double *limits, size_t rows, size_t n, size_t ld,
+                          void *w);
+
     /* Vector maths, for tests and activations: y[i] = f(x[i]), any n */
     void (*vexp)(size_t n, const void *x, void *y);
     void (*vlog)(size_t n, const void *x, void *y);

@@ -183,7 +183,7 @@ def _optimizer_changes(
 def _finish(model: Trainer, moved: tuple[state.Changes, int] | None) -> None:
     if moved is not None and model.optimizer is not None:
         state.apply(moved[0])
-        model.optimizer.iterations = moved[1]
+        model.optimizer.batches = moved[1]
 
 
 def load_model(

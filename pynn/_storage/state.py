@@ -132,11 +132,11 @@ def misfit(target: Array, array: Array) -> str | None:
 def describe_optimizer(model: Trainer) -> dict[str, Any] | None:
     """Return what the optimizer of a model remembers beside arrays, if anything."""
     optimizer = model.optimizer
-    if optimizer is None or not (optimizer.slots or optimizer.iterations):
+    if optimizer is None or not (optimizer.slots or optimizer.batches):
         return None
     return {
         "class_name": type(optimizer).__name__,
-        "iterations": optimizer.iterations,
+        "iterations": optimizer.batches,
     }
 
 
@@ -150,6 +150,8 @@ def optimizer_arrays(model: Trainer) -> dict[str, Array]:
         if variable.store is network.store:  # no moving statistics
             for i, vector in enumerate(optimizer.slots):
                 found[f"optimizer/{i}/{name}"] = variable.view(vector)
+    for i, own in enumerate(optimizer.own_state(model.trainable_weights)):
+        found[f"optimizer/own/{i}"] = own.value
     return found
 
 

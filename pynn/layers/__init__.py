@@ -19,6 +19,7 @@ from pynn.layers.input import Input, InputLayer
 from pynn.layers.noise import GaussianDropout, GaussianNoise
 from pynn.layers.normalization import BatchNormalization
 from pynn.layers.preprocessing import Normalization, Rescaling
+from pynn.layers.regularization import ActivityRegularization
 from pynn.layers.reshape import Flatten, Permute, RepeatVector, Reshape
 from pynn.layers.row_normalization import (
     LayerNormalization,
@@ -31,6 +32,7 @@ from pynn.layers.symbolic import KerasTensor
 __all__ = [
     "ELU",
     "Activation",
+    "ActivityRegularization",
     "AlphaDropout",
     "BatchNormalization",
     "Dense",

@@ -9,6 +9,7 @@ import numpy as np
 
 from pynn import initializers
 from pynn._checks import flag
+from pynn._terms import held
 from pynn._variables import Array, Block, Variable, edited, is_filled_later
 from pynn.data import check_shape
 
@@ -39,11 +40,23 @@ class Holder:
         return block
 
     def place_weight(
-        self, name: str, block: Block, rows: slice, shape: tuple[int, ...], start: Any
+        self,
+        name: str,
+        block: Block,
+        rows: slice,
+        shape: tuple[int, ...],
+        start: Any,
+        regularizer: Any = None,
+        constraint: Any = None,
     ) -> Variable:
-        """Name some rows of a block and fill them from the initializer `start`."""
+        """Name some rows of a block and fill them from the initializer `start`.
+
+        ValueError if the constraint is along an axis that `shape` does not have.
+        """
         variable = Variable(name, f"{self.name}/{name}", block, rows, shape)
         variable.trainable = block not in self._moving_blocks
+        variable.regularizer, variable.constraint = regularizer, constraint
+        held(variable)
         if not is_filled_later():
             variable.assign(np.asarray(start(shape, dtype=self.dtype)))
         self._weights.append(variable)

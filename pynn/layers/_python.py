@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pynn._terms import gradient
 from pynn._variables import Array, Variable
 
 if TYPE_CHECKING:
@@ -43,14 +44,14 @@ class LayerPart:
         return self._checked(y, (len(x), *self.output_shape), x.dtype, "call returned")
 
     def backward(
-        self, x: Array, y: Array, gradient: Array
+        self, x: Array, y: Array, slope: Array
     ) -> tuple[Array, list[tuple[Any, Any]]]:
         """Return the gradient of `x`, and those of all weights that are trained."""
         layer = self.layer
         found: dict[int, Array] = {}
         layer._gradients = found
         try:
-            dx = layer.backward(x, y, gradient)
+            dx = layer.backward(x, y, slope)
         finally:
             layer._gradients = None
         dx = self._checked(dx, x.shape, x.dtype, "backward returned")
@@ -76,3 +77,31 @@ class LayerPart:
                 f"{hint}"
             )
         return np.ascontiguousarray(array, dtype)
+
+
+class ActivityPart:
+    """A penalty on the output of a layer, called from Python; values pass through."""
+
+    trains = False
+
+    def __init__(self, layer: "Layer") -> None:
+        self.regularizer = layer.activity_regularizer
+        self.input_shape = layer.sample_shape(layer.output_shape)
+        self.output_shape = self.input_shape
+
+    def forward(self, x: Array, training: bool) -> Array:
+        """Return the values as they are."""
+        del training
+        return x
+
+    def penalty(self, y: Array) -> float:
+        """Return the penalty of a batch, not divided by its rows."""
+        return float(self.regularizer(y))
+
+    def backward(
+        self, x: Array, y: Array, slope: Array
+    ) -> tuple[Array, list[tuple[Any, Any]]]:
+        """Add the derivative of the penalty over the rows."""
+        del x
+        found = slope + gradient(self.regularizer, y) / len(y)
+        return np.ascontiguousarray(found, y.dtype), []

@@ -16,18 +16,13 @@ from pynn._network import Memory, Network
 from pynn._variables import Array
 from pynn.data import as_input, as_rows, check_shape
 from pynn.layers._holder import Holder
+from pynn.layers._penalized import Penalized
 from pynn.layers._python import LayerPart
 from pynn.layers.symbolic import Placed
 from pynn.layers.symbolic import Shape as Shape
 
-_NOT_YET = ["activity_regularizer"] + [
-    f"{part}_{what}"
-    for part in ("kernel", "bias", "beta", "gamma")
-    for what in ("regularizer", "constraint")
-]
 
-
-class Layer(Placed, Holder):
+class Layer(Placed, Holder, Penalized):
     """Base of all layers.
 
     Parameters
@@ -42,6 +37,8 @@ class Layer(Placed, Holder):
         Shape of one sample, for the first layer of a model.
     input_dim : int, optional
         The same for samples that are vectors.
+    activity_regularizer : str, Regularizer or callable, optional
+        Penalty on the output, summed over the batch and divided by its rows.
 
     Raises
     ------
@@ -59,14 +56,12 @@ class Layer(Placed, Holder):
         dtype: object = None,
         input_shape: Sequence[int] | None = None,
         input_dim: int | None = None,
+        activity_regularizer: Any = None,
         **unknown: Any,
     ) -> None:
         kind = type(self).__name__
-        for key, value in unknown.items():
-            if key not in _NOT_YET:
-                raise ValueError(f"{kind}: unknown argument {key!r}")
-            if value is not None:
-                raise ValueError(f"{kind}: {key} is not supported, got {value!r}")
+        for key in unknown:
+            raise ValueError(f"{kind}: unknown argument {key!r}")
         if name is not None and (not isinstance(name, str) or "/" in name or not name):
             raise ValueError(f"{kind}: expected a name without '/', got {name!r}")
         if input_dim is not None:
@@ -76,6 +71,7 @@ class Layer(Placed, Holder):
         )
         self.dtype = config.standardize_dtype(dtype)
         self.dtype_given = dtype is not None
+        self._penalize(activity_regularizer)
         self.name = name or unique_name(snake_case(kind))
         self._hold(trainable)
         self._input_shape: Shape | None = None
@@ -118,7 +114,8 @@ class Layer(Placed, Holder):
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments, as plain data."""
-        return {"name": self.name, "trainable": self._trainable, "dtype": self.dtype}
+        own = {"name": self.name, "trainable": self._trainable, "dtype": self.dtype}
+        return own | self._activity_config()
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:

@@ -3,7 +3,7 @@
 
 from typing import Any
 
-from pynn import initializers
+from pynn import constraints, initializers, regularizers
 from pynn._checks import flag, integer
 from pynn._lowering import Lowering
 from pynn._variables import Variable
@@ -22,9 +22,12 @@ class Dense(Layer):
     use_bias : bool
     kernel_initializer, bias_initializer : str or Initializer
         Starting values of `kernel` (in, units) and `bias` (units,).
-    kernel_regularizer, bias_regularizer, activity_regularizer, kernel_constraint, \
-bias_constraint
-        Known from Keras; only None is supported.
+    kernel_regularizer, bias_regularizer : str, Regularizer or callable, optional
+        Penalties on the weights, added to the loss; see `pynn.regularizers`.
+    activity_regularizer : str, Regularizer or callable, optional
+        Penalty on the output, divided by the rows of the batch.
+    kernel_constraint, bias_constraint : str, Constraint or callable, optional
+        What the weights are held to after each step; see `pynn.constraints`.
     **common
         See `Layer`.
 
@@ -41,26 +44,23 @@ bias_constraint
         use_bias: bool = True,
         kernel_initializer: Any = "glorot_uniform",
         bias_initializer: Any = "zeros",
-        kernel_regularizer: None = None,
-        bias_regularizer: None = None,
-        activity_regularizer: None = None,
-        kernel_constraint: None = None,
-        bias_constraint: None = None,
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
         **common: Any,
     ) -> None:
-        super().__init__(
-            kernel_regularizer=kernel_regularizer,
-            bias_regularizer=bias_regularizer,
-            activity_regularizer=activity_regularizer,
-            kernel_constraint=kernel_constraint,
-            bias_constraint=bias_constraint,
-            **common,
-        )
+        super().__init__(activity_regularizer=activity_regularizer, **common)
         self.units = integer(units, "Dense: units", 1)
         self.activation = resolve(activation)
         self.use_bias = flag(use_bias, "Dense: use_bias")
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
+        self.bias_constraint = constraints.get(bias_constraint)
         self.kernel: Variable | None = None
         self.bias: Variable | None = None
 
@@ -69,12 +69,24 @@ bias_constraint
         block = self.add_block(width + self.use_bias, self.units)
         rows = slice(0, width)
         self.kernel = self.place_weight(
-            "kernel", block, rows, (width, self.units), self.kernel_initializer
+            "kernel",
+            block,
+            rows,
+            (width, self.units),
+            self.kernel_initializer,
+            self.kernel_regularizer,
+            self.kernel_constraint,
         )
         if self.use_bias:
             rows = slice(width, width + 1)
             self.bias = self.place_weight(
-                "bias", block, rows, (self.units,), self.bias_initializer
+                "bias",
+                block,
+                rows,
+                (self.units,),
+                self.bias_initializer,
+                self.bias_regularizer,
+                self.bias_constraint,
             )
         super().build(input_shape)
 
@@ -104,4 +116,8 @@ bias_constraint
             "use_bias": self.use_bias,
             "kernel_initializer": initializers.serialize(self.kernel_initializer),
             "bias_initializer": initializers.serialize(self.bias_initializer),
+            "kernel_regularizer": regularizers.serialize(self.kernel_regularizer),
+            "bias_regularizer": regularizers.serialize(self.bias_regularizer),
+            "kernel_constraint": constraints.serialize(self.kernel_constraint),
+            "bias_constraint": constraints.serialize(self.bias_constraint),
         }

@@ -3,7 +3,7 @@
 
 from typing import Any
 
-from pynn import initializers
+from pynn import constraints, initializers, regularizers
 from pynn._checks import flag, integer, real
 from pynn._lowering import Lowering
 from pynn._variables import Variable
@@ -36,7 +36,7 @@ class BatchNormalization(Layer):
     beta_initializer, gamma_initializer, moving_mean_initializer, \
 moving_variance_initializer : str or Initializer
     beta_regularizer, gamma_regularizer, beta_constraint, gamma_constraint
-        Known from Keras; only None is supported.
+        See `pynn.regularizers` and `pynn.constraints`.
     renorm, synchronized : bool
         Known from Keras; only False is supported.
     **common
@@ -71,21 +71,15 @@ moving_variance_initializer : str or Initializer
         gamma_initializer: Any = "ones",
         moving_mean_initializer: Any = "zeros",
         moving_variance_initializer: Any = "ones",
-        beta_regularizer: None = None,
-        gamma_regularizer: None = None,
-        beta_constraint: None = None,
-        gamma_constraint: None = None,
+        beta_regularizer: Any = None,
+        gamma_regularizer: Any = None,
+        beta_constraint: Any = None,
+        gamma_constraint: Any = None,
         renorm: bool = False,
         synchronized: bool = False,
         **common: Any,
     ) -> None:
-        super().__init__(
-            beta_regularizer=beta_regularizer,
-            gamma_regularizer=gamma_regularizer,
-            beta_constraint=beta_constraint,
-            gamma_constraint=gamma_constraint,
-            **common,
-        )
+        super().__init__(**common)
         self.axis = integer(axis, "BatchNormalization: axis", -8)
         self.momentum = real(momentum, "BatchNormalization: momentum", "[0, 1]")
         self.epsilon = real(epsilon, "BatchNormalization: epsilon", "[0, inf)")
@@ -98,6 +92,10 @@ moving_variance_initializer : str or Initializer
         self.gamma_initializer = initializers.get(gamma_initializer)
         self.moving_mean_initializer = initializers.get(moving_mean_initializer)
         self.moving_variance_initializer = initializers.get(moving_variance_initializer)
+        self.beta_regularizer = regularizers.get(beta_regularizer)
+        self.gamma_regularizer = regularizers.get(gamma_regularizer)
+        self.beta_constraint = constraints.get(beta_constraint)
+        self.gamma_constraint = constraints.get(gamma_constraint)
 
     def build(self, input_shape: Shape) -> None:
         width = self.sample_shape(self.compute_output_shape(input_shape))[-1]
@@ -106,11 +104,23 @@ moving_variance_initializer : str or Initializer
             block = self.add_block(self.scale + self.center, width)
         if self.scale:
             self.gamma = self.place_weight(
-                "gamma", block, rows[0], shape, self.gamma_initializer
+                "gamma",
+                block,
+                rows[0],
+                shape,
+                self.gamma_initializer,
+                self.gamma_regularizer,
+                self.gamma_constraint,
             )
         if self.center:
             self.beta = self.place_weight(
-                "beta", block, rows[self.scale], shape, self.beta_initializer
+                "beta",
+                block,
+                rows[self.scale],
+                shape,
+                self.beta_initializer,
+                self.beta_regularizer,
+                self.beta_constraint,
             )
         moving = self.add_block(2, width, moving=True)
         self.moving_mean = self.place_weight(
@@ -157,4 +167,8 @@ moving_variance_initializer : str or Initializer
             "center": self.center,
             "scale": self.scale,
             **{n: initializers.serialize(getattr(self, n)) for n in sorted(started)},
+            "beta_regularizer": regularizers.serialize(self.beta_regularizer),
+            "gamma_regularizer": regularizers.serialize(self.gamma_regularizer),
+            "beta_constraint": constraints.serialize(self.beta_constraint),
+            "gamma_constraint": constraints.serialize(self.gamma_constraint),
         }

@@ -13,6 +13,8 @@ from pynn.layers.base import Layer, Shape
 
 Axes = int | Sequence[int]
 
+_TERMS = [f"{w}_{t}" for t in ("regularizer", "constraint") for w in ("beta", "gamma")]
+
 
 class RowNormalization(Layer):
     """Base of these layers: `kind` and `epsilon`, and the axes they work over."""
@@ -50,10 +52,11 @@ class RowNormalization(Layer):
         """Make weights as large as a sample's last axes, from initializers by name."""
         shape = self._joined(input_shape)
         block = self.add_block(len(names), prod(shape))
-        return [
-            self.place_weight(name, block, slice(i, i + 1), shape, start)
-            for i, (name, start) in enumerate(names.items())
-        ]
+        made = []
+        for i, (name, start) in enumerate(names.items()):
+            kept, terms = slice(i, i + 1), self._terms_of(name)
+            made.append(self.place_weight(name, block, kept, shape, start, *terms))
+        return made
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         shape = self._joined(input_shape)
@@ -98,7 +101,7 @@ class LayerNormalization(RowNormalization):
         Whether there are `beta` and `gamma`, shaped as those axes.
     beta_initializer, gamma_initializer : str or Initializer
     beta_regularizer, gamma_regularizer, beta_constraint, gamma_constraint
-        Known from Keras; only None is supported.
+        See `pynn.regularizers` and `pynn.constraints`.
     **common
         See `Layer`.
 
@@ -122,7 +125,9 @@ class LayerNormalization(RowNormalization):
         gamma_initializer: Any = "ones",
         **common: Any,
     ) -> None:
+        terms = {name: common.pop(name, None) for name in _TERMS}
         super().__init__(axis, common)
+        self._take_terms(terms)
         self.epsilon = real(epsilon, "LayerNormalization: epsilon", "[0, inf)")
         self.center = flag(center, "LayerNormalization: center")
         self.scale = flag(scale, "LayerNormalization: scale")
@@ -144,6 +149,7 @@ class LayerNormalization(RowNormalization):
             "scale": self.scale,
             "beta_initializer": initializers.serialize(self.beta_initializer),
             "gamma_initializer": initializers.serialize(self.gamma_initializer),
+            **self._terms_config(),
         }
 
 

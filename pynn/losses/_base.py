@@ -35,7 +35,7 @@ class Loss:
         What a call makes of the weighted values of all samples: "sum_over_batch_size"
         (the same as "mean") divides their sum by their number,
         "mean_with_sample_weight" by the sum of the weights, "sum" by nothing; "none"
-        and None return one value per sample. A model can be trained with the first two.
+        and None return one value per sample, which a model cannot be trained with.
     name : str, optional
     dtype : optional
         Accepted for Keras's sake: values on arrays are computed in float64.
@@ -67,6 +67,12 @@ class Loss:
     def attr(self) -> tuple[float, ...]:
         """Parameters of the core's loss."""
         return ()
+
+    @property
+    def summed(self) -> str:
+        """What training makes of a batch's values, one of ``REDUCTIONS`` of `_ops`."""
+        name = self.reduction or "none"
+        return "mean" if name == "sum_over_batch_size" else name
 
     @property
     def signature(self) -> object:

@@ -5,30 +5,39 @@ from collections.abc import Mapping
 from typing import Any
 
 from pynn._lookup import from_config, resolve, table, to_config
+from pynn._ops import OptimizerSpec
 from pynn._registry import CustomObjectScope
 from pynn.optimizers import schedules
+from pynn.optimizers._adafactor import Adafactor
 from pynn.optimizers._adagrad import Adadelta, Adagrad
 from pynn.optimizers._adam import Adam, Adamax, AdamW, Nadam
-from pynn.optimizers._base import LearningRate, Optimizer, OptimizerSpec
+from pynn.optimizers._base import LearningRate, Optimizer
 from pynn.optimizers._ftrl import Ftrl
+from pynn.optimizers._lamb import Lamb
 from pynn.optimizers._lion import Lion
+from pynn.optimizers._muon import Muon
 from pynn.optimizers._rmsprop import RMSprop
+from pynn.optimizers._schedule_free import ScheduleFreeAdamW
 from pynn.optimizers._sgd import SGD
 
 __all__ = [
     "SGD",
     "Adadelta",
+    "Adafactor",
     "Adagrad",
     "Adam",
     "AdamW",
     "Adamax",
     "Ftrl",
+    "Lamb",
     "LearningRate",
     "Lion",
+    "Muon",
     "Nadam",
     "Optimizer",
     "OptimizerSpec",
     "RMSprop",
+    "ScheduleFreeAdamW",
     "deserialize",
     "get",
     "schedules",
@@ -36,7 +45,22 @@ __all__ = [
 ]
 
 _OPTIMIZERS = table(
-    (SGD, RMSprop, Adam, AdamW, Adamax, Nadam, Adagrad, Adadelta, Lion, Ftrl)
+    (
+        SGD,
+        RMSprop,
+        Adam,
+        AdamW,
+        Adamax,
+        Nadam,
+        Adagrad,
+        Adadelta,
+        Adafactor,
+        Lion,
+        Ftrl,
+        Lamb,
+        Muon,
+        ScheduleFreeAdamW,
+    )
 )
 
 

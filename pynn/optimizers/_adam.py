@@ -9,7 +9,7 @@ from pynn._checks import flag, real
 from pynn.optimizers._base import Common, Optimizer, Rate
 
 
-class _Moments(Optimizer):
+class Moments(Optimizer):
     """What the family shares: two decay rates and epsilon."""
 
     fields: ClassVar[tuple[str, ...]] = ("beta_1", "beta_2", "epsilon")
@@ -31,7 +31,7 @@ class _Moments(Optimizer):
         return self.beta_1, self.beta_2, self.epsilon
 
 
-class Adam(_Moments):
+class Adam(Moments):
     """Steps by the mean gradient over the root of its mean square.
 
     ``m += (1 - beta_1) * (g - m); v += (1 - beta_2) * (g**2 - v);
@@ -52,7 +52,7 @@ class Adam(_Moments):
         See `Optimizer`.
     """
 
-    fields = (*_Moments.fields, "amsgrad")
+    fields = (*Moments.fields, "amsgrad")
 
     def __init__(
         self,
@@ -108,7 +108,7 @@ class AdamW(Adam):
         )
 
 
-class Adamax(_Moments):
+class Adamax(Moments):
     """Adam with the largest, decaying gradient in place of the root.
 
     ``u = max(beta_2 * u, abs(g)); w -= rate * m / ((1 - beta_1**t) * (u + epsilon))``.
@@ -138,7 +138,7 @@ class Adamax(_Moments):
         return "adamax", self._hyper()
 
 
-class Nadam(_Moments):
+class Nadam(Moments):
     """Adam with Nesterov momentum.
 
     With ``u_t = beta_1 * (1 - 0.5 * 0.96**t)`` and the product ``p_t`` of all of them:

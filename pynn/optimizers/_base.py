@@ -15,24 +15,19 @@ from typing import Any, ClassVar, TypedDict
 
 import numpy as np
 
-from pynn._checks import integer, optional_real, real
+from pynn._checks import flag, integer, optional_real, real
 from pynn._lookup import to_config
-from pynn._ops import OPTIMIZERS
+from pynn._ops import OPTIMIZERS, OptimizerSpec
+from pynn.optimizers._bound import Bound
+from pynn.optimizers._own import State
 from pynn.optimizers.schedules import LearningRateSchedule, deserialize
-
-OptimizerSpec = tuple[int, tuple[float, ...], float, float, float, float]
-"""kind, hyper, weight_decay, clipvalue, clipnorm, global_clipnorm"""
 
 Rate = float | LearningRateSchedule | Callable[[], float]
 
 _CLIPS = ("clipvalue", "clipnorm", "global_clipnorm")
 _POSITIVE = "(0, inf)"
-_UNSUPPORTED = (
-    "use_ema",
-    "ema_overwrite_frequency",
-    "gradient_accumulation_steps",
-)
-_IGNORED = ("ema_momentum", "loss_scale_factor")
+_OTHERS = ("loss_scale_factor", "gradient_accumulation_steps")
+_AVERAGE = ("use_ema", "ema_momentum", "ema_overwrite_frequency")
 
 
 class Common(TypedDict, total=False):
@@ -71,7 +66,7 @@ class LearningRate(float):
         return float, (float(self),)
 
 
-class Optimizer:
+class Optimizer(Bound):
     """Base of the optimizers.
 
     Parameters
@@ -84,10 +79,21 @@ class Optimizer:
     clipnorm, global_clipnorm, clipvalue : float, optional
         Longest gradient of one variable, of all together, and largest element. At most
         one may be given.
-    use_ema, ema_momentum, ema_overwrite_frequency, loss_scale_factor, \
-gradient_accumulation_steps
-        Known from Keras; only their defaults are supported, and the scale of the loss
-        is ignored, as nothing here needs one.
+    use_ema : bool
+        Keep a running average of the weights, ``a = momentum * a + (1 - momentum) * w``
+        after each batch, which starts at the weights after the first step. It replaces
+        the weights at the end of `fit`.
+    ema_momentum : float
+        In [0, 1].
+    ema_overwrite_frequency : int, optional
+        The average also replaces the weights after every so many steps.
+    gradient_accumulation_steps : int, optional
+        Take one step by the mean gradient of so many batches, 2 or more; what is left
+        over at the end of a training waits for the next one. `iterations` then counts
+        steps; a schedule is still asked with the number of batches.
+    loss_scale_factor : float, optional
+        Ignored: it scales the loss and then the gradient back, for element types that
+        are not used here.
     name : str, optional
 
     Raises
@@ -112,24 +118,50 @@ gradient_accumulation_steps
                 f"{type(self).__name__}: only one of {', '.join(_CLIPS)} may be set, "
                 f"got {' and '.join(given)}"
             )
+        self._take_average(common)
+        steps = common.get("gradient_accumulation_steps")
+        self.gradient_accumulation_steps: int | None = (
+            None
+            if steps is None
+            else integer(steps, self._at("gradient_accumulation_steps"), 2)
+        )
+        scale = common.get("loss_scale_factor")
+        where = self._at("loss_scale_factor")
+        self.loss_scale_factor = optional_real(scale, where, _POSITIVE)
         self._rate: Rate = self._checked_rate(learning_rate)
+        self._undecayed = frozenset(), None
         self.reset()
 
     clipvalue: float | None
     clipnorm: float | None
     global_clipnorm: float | None
 
+    def _take_average(self, common: Mapping[str, Any]) -> None:
+        self.use_ema = flag(common.get("use_ema", False), self._at("use_ema"))
+        momentum = common.get("ema_momentum", 0.99)
+        self.ema_momentum = real(momentum, self._at("ema_momentum"), "[0, 1]")
+        after = common.get("ema_overwrite_frequency")
+        where = self._at("ema_overwrite_frequency")
+        self.ema_overwrite_frequency: int | None = (
+            None if after is None else integer(after, where, 1)
+        )
+
     def reset(self) -> None:
         """Forget all steps: the counter, the state vectors and what they share."""
-        self._iterations = 0
+        self._batches = 0
         self.slots: list[np.ndarray[Any, np.dtype[Any]]] = []
         self.scalar = np.ones(2)
+        self._made: list[State] = []
+        self._places: dict[str, int] = {}
 
     def rule(self) -> tuple[str, tuple[float, ...]]:
-        """Return the row of ``OPTIMIZERS`` and its hyper-parameters."""
-        raise NotImplementedError(
-            f"{type(self).__name__}: optimizers of your own are not supported"
-        )
+        """Return the row of ``OPTIMIZERS`` and its hyper-parameters.
+
+        An optimizer of your own has `update_step` instead.
+        """
+        if self.own:
+            return "sgd", ()  # which has no state
+        raise NotImplementedError(f"{type(self).__name__} must define update_step")
 
     def spec(self) -> OptimizerSpec:
         """Return what the core needs to know, learning rates apart."""
@@ -141,16 +173,30 @@ gradient_accumulation_steps
             self.clipvalue or 0.0,
             self.clipnorm or 0.0,
             self.global_clipnorm or 0.0,
+            self.gradient_accumulation_steps or 0,
+            (self.ema_momentum, self.ema_overwrite_frequency or 0)
+            if self.use_ema
+            else None,
         )
 
     @property
     def iterations(self) -> int:
         """Number of steps taken."""
-        return self._iterations
+        return self._batches // (self.gradient_accumulation_steps or 1)
 
     @iterations.setter
     def iterations(self, value: int) -> None:
-        self._iterations = integer(value, self._at("iterations"), 0)
+        steps = integer(value, self._at("iterations"), 0)
+        self._batches = steps * (self.gradient_accumulation_steps or 1)
+
+    @property
+    def batches(self) -> int:
+        """Number of gradients taken: `iterations`, unless several make a step."""
+        return self._batches
+
+    @batches.setter
+    def batches(self, value: int) -> None:
+        self._batches = integer(value, self._at("batches"), 0)
 
     @property
     def learning_rate(self) -> LearningRate:
@@ -161,7 +207,7 @@ gradient_accumulation_steps
         TypeError
             On assigning a number when the optimizer was made with a schedule.
         """
-        rate = LearningRate(self.rates(self._iterations, 1)[0])
+        rate = LearningRate(self.rates(self._batches, 1)[0])
         rate._owner = self
         return rate
 
@@ -177,7 +223,7 @@ gradient_accumulation_steps
         self._rate = rate
 
     def rates(self, first: int, count: int) -> np.ndarray[Any, np.dtype[np.float64]]:
-        """Return the rates of `count` steps from number `first` (0 is the first).
+        """Return the rates at `count` batches from number `first` (0 is the first).
 
         A constant rate comes as one element, whatever `count` is.
         """
@@ -191,13 +237,13 @@ gradient_accumulation_steps
         self, rate: Callable[[], float], first: int, count: int
     ) -> np.ndarray[Any, np.dtype[np.float64]]:
         """Ask a function for each step, with `iterations` at that step."""
-        now, found = self._iterations, np.empty(count)
+        now, found = self._batches, np.empty(count)
         try:
             for i in range(count):
-                self._iterations = first + i
+                self._batches = first + i
                 found[i] = real(rate(), self._at("learning_rate()"), "[0, inf)")
         finally:
-            self._iterations = now
+            self._batches = now
         return found
 
     def get_config(self) -> dict[str, Any]:
@@ -207,7 +253,7 @@ gradient_accumulation_steps
             written: Any = to_config(rate)
         else:
             written = rate
-        names = ("weight_decay", *_CLIPS, *self.fields)
+        names = ("weight_decay", *_CLIPS, *_AVERAGE, *_OTHERS, *self.fields)
         own = {name: getattr(self, name) for name in names}
         return {"name": self.name, "learning_rate": written} | own
 
@@ -237,8 +283,6 @@ gradient_accumulation_steps
                 stacklevel=4,
             )
         for name in common:
-            if name in _UNSUPPORTED and common[name]:
-                raise ValueError(f"{self._at(name)} is not supported")
             if name not in Common.__annotations__:
                 hint = "; did you mean learning_rate?" if name == "lr" else ""
                 raise ValueError(

@@ -191,11 +191,13 @@ static pynn_status train(pynn_plan *plan, struct run *run, const struct pynn_arr
                          const struct pynn_array *y,
                          const struct pynn_optimizer_spec *optimizer)
 {
-    struct pynn_run runs[] = {{0, 23 * 48},
-                              {23 * 48, 48},
-                              {SECOND, THIRD - SECOND},
-                              {THIRD, 19 * 16},
-                              {THIRD + 19 * 16, 16}};
+    struct pynn_run runs[] = {
+        {.offset = 0, .length = 23 * 48, .ld = 48},
+        {.offset = 23 * 48, .length = 48, .ld = 48},
+        {.offset = SECOND, .length = THIRD - SECOND, .ld = 32},
+        {.offset = THIRD, .length = 19 * 16, .ld = 16},
+        {.offset = THIRD + 19 * 16, .length = 16, .ld = 16},
+    };
     struct pynn_optimizer_state state = {.slots = {run->m, run->v}, .scalar = {1, 1}};
     double rate = 0.01;
     struct pynn_fit fit = {.x = x,

@@ -261,6 +261,27 @@ class Reshape(Layer):
         return dy.reshape(self.before)
 
 
+class Activity(Layer):
+    """``l1 sum|x| + l2 sum x^2`` of a batch, over its rows; x passes through."""
+
+    def __init__(self, l1=0.0, l2=0.0):
+        self.l1 = l1
+        self.l2 = l2
+
+    def forward(self, x, step=0):
+        self.x = x
+        return x
+
+    def penalties(self):
+        """The penalty of each row."""
+        flat = self.x.reshape(len(self.x), -1)
+        return self.l1 * np.abs(flat).sum(axis=1) + self.l2 * (flat**2).sum(axis=1)
+
+    def backward(self, dy):
+        slope = self.l1 * np.sign(self.x) + 2 * self.l2 * self.x
+        return dy + slope / len(self.x)
+
+
 # The rows PYNN_OP of csrc/ops.def, but for the losses.
 OPS = {
     "dense": Dense,
@@ -274,4 +295,5 @@ OPS = {
     "repeat": Repeat,
     "row_norm": RowNorm,
     "copy": Reshape,
+    "activity": Activity,
 }
