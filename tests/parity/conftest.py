@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+import pynn
+
 
 def pytest_collection_modifyitems(items):
     """Warnings of Keras and what is below it are theirs."""
@@ -29,3 +31,10 @@ def keras() -> Any:
         if library.backend.backend() == "torch":
             importlib.import_module("torch").set_num_threads(1)
     return library
+
+
+@pytest.fixture(autouse=True)
+def names():
+    """Leave the numbers of automatic names as they are found."""
+    yield
+    pynn.backend.clear_session()
