@@ -267,6 +267,8 @@ _FAMILIES = {
     "optimizers": "pynn.optimizers",
     "schedules": "pynn.optimizers.schedules",
     "initializers": "pynn.initializers",
+    "regularizers": "pynn.regularizers",
+    "constraints": "pynn.constraints",
     "activations": "pynn.activations",
 }
 

@@ -9,7 +9,7 @@ import pytest
 from savings import WAYS, bits, data
 
 import pynn
-from pynn import layers, models, saving
+from pynn import layers, models, optimizers, saving
 
 # What a layer needs to be made at all; the others are made with their defaults.
 ARGUMENTS = {
@@ -134,3 +134,56 @@ def test_parts_in_python(way, loss, tmp_path):
             known = {k: v for k, v in OWN.items() if k != missing}
             with pytest.raises(ValueError, match=f"{missing!r} is not known here"):
                 models.load_model(tmp_path / "model.keras", known)
+
+
+class Heavy(optimizers.Optimizer):
+    """A rule in Python, with state."""
+
+    def __init__(self, learning_rate=0.05, **common):
+        super().__init__(learning_rate, **common)
+
+    def build(self, variables):
+        super().build(variables)
+        self.speed = self.add_optimizer_variables(variables, "speed")
+
+    def update_step(self, gradient, variable, learning_rate):
+        speed = self.speed[self._get_variable_index(variable)]
+        self.assign(speed, 0.9 * speed.value + gradient)
+        self.assign_sub(variable, learning_rate * speed.value)
+
+
+STATES = {
+    "average": lambda: optimizers.Adam(use_ema=True, ema_overwrite_frequency=4),
+    "gathered": lambda: optimizers.Adam(0.01, gradient_accumulation_steps=3),
+    "both": lambda: optimizers.SGD(
+        0.1, 0.9, use_ema=True, gradient_accumulation_steps=4
+    ),
+    "in Python": Heavy,
+    "spared": lambda: optimizers.AdamW(0.01, weight_decay=0.1),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("name", STATES)
+def test_all_that_optimizers_remember(name, way, tmp_path):
+    """Averages, gathered gradients, what does not decay; penalties and constraints."""
+    model = pynn.Sequential(
+        [
+            pynn.Input((5,)),
+            layers.Dense(
+                9,
+                "relu",
+                kernel_regularizer=pynn.regularizers.L1L2(0.01, 0.02),
+                kernel_constraint=pynn.constraints.MaxNorm(1.5),
+                bias_constraint="non_neg",
+            ),
+            layers.BatchNormalization(gamma_regularizer="l2"),
+            layers.Dense(3, "softmax"),
+        ]
+    )
+    model.compile(STATES[name](), "sparse_categorical_crossentropy")
+    if name == "spared":
+        first = model.layers[0]
+        model.optimizer.exclude_from_weight_decay([first.kernel], ["bias"])
+    with saving.custom_object_scope({"Heavy": Heavy}):
+        assert goes_on(model, way, tmp_path)

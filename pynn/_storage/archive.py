@@ -171,19 +171,19 @@ def load_weights(model: Trainer, archive: Archive, skip_mismatch: bool) -> None:
         _finish(model, moved)
 
 
-def _optimizer_changes(
-    model: Trainer, archive: Archive
-) -> tuple[state.Changes, int] | None:
+def _optimizer_changes(model: Trainer, archive: Archive) -> state.Moved | None:
     written = archive.document.get("optimizer")
     if written is None or model.optimizer is None:
         return None
     return state.optimizer_changes(model, written, archive.optimizer)
 
 
-def _finish(model: Trainer, moved: tuple[state.Changes, int] | None) -> None:
+def _finish(model: Trainer, moved: state.Moved | None) -> None:
     if moved is not None and model.optimizer is not None:
-        state.apply(moved[0])
-        model.optimizer.batches = moved[1]
+        state.apply(moved.changes)
+        model.optimizer.batches = moved.batches
+        if moved.spared:
+            model.optimizer.exclude_from_weight_decay(moved.spared)
 
 
 def load_model(

@@ -88,7 +88,7 @@ def load_model(
             moved = optimizer_changes(model, root) if model.compiled else None
             if moved is not None:
                 state.apply(moved[0])
-                model.optimizer.iterations = moved[1]
+                model.optimizer.batches = moved[1]
     return model
 
 

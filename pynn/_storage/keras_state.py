@@ -72,10 +72,10 @@ def _groups(optimizer: Any) -> list[tuple[int, ...]]:
     """Return which of our slots are a group of Keras's, in the order of the file."""
     count, first = len(optimizer.slots), 0
     found: list[tuple[int, ...]] = []
-    if getattr(optimizer, "use_ema", False):
+    if optimizer.use_ema:
         count -= 1
         found.append((count,))
-    if getattr(optimizer, "gradient_accumulation_steps", None):
+    if optimizer.gradient_accumulation_steps:
         found.append((first,))
         first += 1
     if type(optimizer).__name__ in _PAIRED:

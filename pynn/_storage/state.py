@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pynn._network import Memory
 from pynn._variables import Array, Variable
@@ -132,12 +132,22 @@ def misfit(target: Array, array: Array) -> str | None:
 def describe_optimizer(model: Trainer) -> dict[str, Any] | None:
     """Return what the optimizer of a model remembers beside arrays, if anything."""
     optimizer = model.optimizer
-    if optimizer is None or not (optimizer.slots or optimizer.batches):
+    if optimizer is None:
+        return None
+    spared = _spared(model)
+    if not (optimizer.slots or optimizer.batches or spared):
         return None
     return {
         "class_name": type(optimizer).__name__,
         "iterations": optimizer.batches,
+        "undecayed": spared,
     }
+
+
+def _spared(model: Trainer) -> list[str]:
+    """Return the weights that `exclude_from_weight_decay` was told of."""
+    decay = model.optimizer and model.optimizer.excluding
+    return [n for n, v in named(model).items() if decay and not decay(v)]
 
 
 def optimizer_arrays(model: Trainer) -> dict[str, Array]:
@@ -155,10 +165,18 @@ def optimizer_arrays(model: Trainer) -> dict[str, Array]:
     return found
 
 
+class Moved(NamedTuple):
+    """What restores an optimizer: arrays, batches, and weights that do not decay."""
+
+    changes: Changes
+    batches: int
+    spared: list[Variable]
+
+
 def optimizer_changes(
     model: Trainer, written: Any, arrays: Mapping[str, Array]
-) -> tuple[Changes, int] | None:
-    """Return changes and number of steps that restore the optimizer of a model.
+) -> Moved | None:
+    """Return what restores the optimizer of a model.
 
     None with a warning if the model was compiled with another kind.
 
@@ -179,7 +197,13 @@ def optimizer_changes(
         return None
     if type(steps) is not int or not 0 <= steps < 1 << 62:
         raise ValueError(f"{known}: expected a number of steps, got {steps!r}")
-    return matched(optimizer_arrays(model), arrays), steps
+    spared, variables = description.get("undecayed", []), named(model)
+    if not isinstance(spared, list) or not all(
+        isinstance(name, str) and name in variables for name in spared
+    ):
+        raise ValueError(f"{known}: expected names of weights, got {spared!r}")
+    changes = matched(optimizer_arrays(model), arrays)
+    return Moved(changes, steps, [variables[name] for name in spared])
 
 
 # ---- random sequences

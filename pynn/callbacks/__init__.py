@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Callbacks: what happens beside the training."""
 
+from pynn.callbacks._average import SwapEMAWeights
 from pynn.callbacks._backup import BackupAndRestore
 from pynn.callbacks._base import Callback, History, LambdaCallback
 from pynn.callbacks._checkpoint import ModelCheckpoint
@@ -22,6 +23,7 @@ __all__ = [
     "ModelCheckpoint",
     "ProgbarLogger",
     "ReduceLROnPlateau",
+    "SwapEMAWeights",
     "TensorBoard",
     "TerminateOnNaN",
     "verbosity",
