@@ -17,6 +17,7 @@
  *   v<T>_lt/le/gt/ge/eq/ne(a,b)     lane masks, all ones or all zeros, as i<T>
  *   v<T>_select(m,a,b)              m ? a : b, lane by lane
  *   v<T>_iset1(k), v<T>_iadd/isub/ishl/ishr(a,k) integer lanes (ishr is arithmetic)
+ *   uf64_low_product(a,b)           products of the low halves of VL_f64 words of 64 bits
  *   v<T>_lane()                     lane numbers 0 .. VL-1 as reals
  *   v<T>_load_parts(p,step)         part i from p + i*step; v<T>_store_parts likewise.
  *                                   A part is VP_<T> reals: 128 bits, or one lane

@@ -57,6 +57,10 @@
 
 typedef uint32_t uf32;
 typedef uint64_t uf64;
+PYNN_INLINE uf64 uf64_low_product(uf64 a, uf64 b)
+{
+    return (uf64)(uint32_t)a * (uint32_t)b;
+}
 PYNN_GENERIC_VECTOR(f32, float, int32_t, sqrtf)
 PYNN_GENERIC_VECTOR(f64, double, int64_t, sqrt)
 

@@ -30,6 +30,19 @@ typedef __m128 nf32;
 typedef __m128d nf64;
 #endif
 
+PYNN_INLINE uf64 uf64_low_product(uf64 a, uf64 b)
+{
+#if defined(PYNN_SIMD_V4)
+    return (uf64)_mm512_mul_epu32((__m512i)a, (__m512i)b);
+#elif defined(PYNN_SIMD_V3)
+    return (uf64)_mm256_mul_epu32((__m256i)a, (__m256i)b);
+#elif defined(PYNN_SIMD_V2)
+    return (uf64)_mm_mul_epu32((__m128i)a, (__m128i)b);
+#else
+    return (uf64)vmull_u32(vmovn_u64((uint64x2_t)a), vmovn_u64((uint64x2_t)b));
+#endif
+}
+
 #if defined(PYNN_SIMD_NEON)
 PYNN_INLINE vf32 vf32_set1(float s) { return (vf32)vdupq_n_f32(s); }
 PYNN_INLINE vf64 vf64_set1(double s) { return (vf64)vdupq_n_f64(s); }
