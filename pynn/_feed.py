@@ -11,6 +11,7 @@ import numpy as np
 from pynn._engine import next_seed, random
 from pynn.data import user_level
 
+_NO_FEEDS = np.ndarray, Sequence, Mapping, Set, bytearray, memoryview
 _ARRAYS = (
     "__array__",
     "__array_interface__",
@@ -22,7 +23,7 @@ _ARRAYS = (
 
 def is_feed(x: Any) -> bool:
     """Whether `x` gives batches, one after another, instead of being an array."""
-    if isinstance(x, np.ndarray | Sequence | Mapping | Set | bytearray | memoryview):
+    if type(x) is np.ndarray or isinstance(x, _NO_FEEDS):
         return False
     if any(hasattr(x, name) for name in _ARRAYS):
         return False
