@@ -24,7 +24,7 @@ def load(name):
 
 def test_every_program_has_a_test():
     programs = [path.stem for path in sorted(FOLDER.glob("*.py"))]
-    assert len(programs) >= 11
+    assert len(programs) >= 12
     tests = vars(sys.modules[__name__])
     assert [name for name in programs if f"test_{name}" not in tests] == []
 
@@ -183,6 +183,19 @@ def test_vanishing_gradients(tmp_path):
     assert found["sigmoid"][0] < found["sigmoid"][-1] / 100
     assert found["ReLU"][0] > found["ReLU"][-1] / 100
     assert picture is None or picture.read_bytes()[1:4] == b"PNG"
+
+
+@pytest.mark.slow
+def test_regularisation(tmp_path):
+    found = load("regularisation").main(tmp_path if has_matplotlib() else None)
+    without = found.pop("none")
+    assert len(found) == 5
+    for name, row in found.items():
+        assert row["val_loss"] < without["val_loss"], name
+    assert without["loss"] < min(row["loss"] for row in found.values())
+    assert found["L1"]["small"] > 0.5 > without["small"] * 10
+    if has_matplotlib():
+        assert len(list(tmp_path.glob("regularisation*.png"))) == 3
 
 
 def has_matplotlib():
