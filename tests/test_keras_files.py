@@ -108,6 +108,20 @@ def test_state_of_another_optimizer(tmp_path):
     assert not any(vector.any() for vector in model.optimizer.slots)
 
 
+def test_what_is_not_used_is_left_out():
+    """Batch renormalisation, which only Keras has, as long as it is off."""
+    options = {"renorm": False, "renorm_clipping": None, "renorm_momentum": 0.99}
+    written = {
+        "class_name": "BatchNormalization",
+        "config": {"name": "b", "momentum": 0.9, **options},
+    }
+    layer = pynn.saving.deserialize_keras_object(written)
+    assert layer.momentum == 0.9
+    written["config"]["renorm"] = True
+    with pytest.raises(ValueError, match="renorm"):
+        pynn.saving.deserialize_keras_object(written)
+
+
 def functional(*follows):
     """The configuration of a model whose layers each follow given ones."""
     layers = []

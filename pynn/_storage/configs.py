@@ -26,6 +26,8 @@ def translated(config: Any) -> Any:
         _check_chain(config.get("config"))
     if "class_name" in config and isinstance(config.get("config"), dict):
         inner = {k: translated(v) for k, v in config["config"].items()}
+        if not inner.get("renorm"):
+            inner = {k: v for k, v in inner.items() if not k.startswith("renorm")}
         kept = {k: v for k, v in inner.items() if not _is_unused(k, v)}
         outer = {k: translated(v) for k, v in config.items() if k in _KEPT}
         return outer | {"config": kept}
@@ -42,6 +44,7 @@ _UNUSED = (
     "output_axes",
     "lora_rank",
     "lora_alpha",
+    "rms_scaling",
 )
 
 
