@@ -279,6 +279,9 @@ OPTIMIZERS: dict[str, Optimizer] = {
     "accumulation": Optimizer(
         lambda k: k.optimizers.SGD(0.1, gradient_accumulation_steps=3)
     ),
+    "lamb": Optimizer(lambda k: k.optimizers.Lamb(0.01)),
+    "adafactor": Optimizer(lambda k: k.optimizers.Adafactor(0.01)),
+    "muon": Optimizer(lambda k: k.optimizers.Muon(0.01)),
     "string": Optimizer(lambda k: "adam"),
     "default": Optimizer(lambda k: k.optimizers.get("RMSprop")),
 }
