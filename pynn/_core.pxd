@@ -70,7 +70,8 @@ cdef extern from "pynn.h" nogil:
     int32_t pynn_plan_sums(const pynn_plan *plan)
 
     pynn_status pynn_predict(pynn_plan *plan, const void *params, const void *stats,
-                             const pynn_array *x, int64_t first, int64_t rows, void *out)
+                             const pynn_array *x, int64_t first, int64_t rows,
+                             void *out)
     pynn_status pynn_evaluate(pynn_plan *plan, const void *params, const void *stats,
                               const pynn_array *x, const pynn_array *y,
                               const double *weight, int64_t first, int64_t rows,
