@@ -205,8 +205,12 @@ def test_killed_at_any_moment(freq, tmp_path):
     kills = 0
     for _ in range(60):
         killed = program(tmp_path, "killed", freq)
+        while (
+            not kills and killed.poll() is None and not (tmp_path / "bkilled").exists()
+        ):
+            time.sleep(0.001)  # the first time: as soon as it wrote something
         try:
-            killed.wait(timeout=took * chance.uniform(0.5, 1.0))
+            killed.wait(timeout=took * chance.uniform(0.5, 1.0) if kills else 0.001)
             break
         except subprocess.TimeoutExpired:
             killed.send_signal(signal.SIGKILL)

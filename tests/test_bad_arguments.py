@@ -170,7 +170,7 @@ BAD_LAYERS = {
     "max_value": (lambda: layers.ReLU(max_value=-1), "max_value"),
     "leaky": (lambda: layers.LeakyReLU("steep"), "negative_slope"),
     "elu": (lambda: layers.ELU(alpha=None), "alpha"),
-    "softmax axis": (lambda: layers.Softmax(axis=1)(np.ones((2, 3, 4))), "last axis"),
+    "softmax axis": (lambda: layers.Softmax(axis=3)(np.ones((2, 3, 4))), "axis"),
     "reshape zero": (lambda: layers.Reshape((0, 4)), "positive"),
     "reshape two": (lambda: layers.Reshape((-1, -1)), "at most one -1"),
     "reshape size": (lambda: layers.Reshape((3,))(np.ones((2, 4))), "4 elements"),
