@@ -94,6 +94,11 @@ class Predictor(Caller):
         """Return a predictor of a network; models have a method for it."""
         blocks, moving = network.root.blocks, network.root.moving_blocks
         lowering, output = network.lower(training=False)
+        if lowering.stages:
+            raise ValueError(
+                f"{network.root.name!r}: something in it is written in Python, which a"
+                " predictor cannot run; use predict_on_batch"
+            )
         program = Program(
             _relocated(lowering.ops, _packing(blocks), _packing(moving)),
             lowering.slots,

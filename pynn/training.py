@@ -268,7 +268,8 @@ class Trainer(Batchwise):
         Raises
         ------
         ValueError
-            If the shape of the input is not known yet.
+            If the shape of the input is not known yet, or something in the model is
+            written in Python.
         """
         rows = integer(max_batch, "predictor: max_batch", 1)
         if not self.built:

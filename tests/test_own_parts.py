@@ -345,3 +345,8 @@ def test_a_loss_sees_what_was_given(rng):
         mine.fit(x, y[1:], verbose=0)
     assert pynn.losses.get(loss)([1.0], [2.0]) == 2.0
     assert pynn.losses.get(loss).name == "loss"
+
+
+def test_no_predictor():
+    with pytest.raises(ValueError, match="'sequential.*written in Python"):
+        model(hidden=own.PyDense).predictor()
