@@ -187,11 +187,11 @@ static void move_rows(const pynn_plan *plan, const struct pynn_apply *apply,
 void pynn_move(const pynn_plan *plan, const struct pynn_apply *apply, int64_t at,
                int64_t ld, const struct pynn_gradient *gradient)
 {
-    struct pynn_gradient g = *gradient;
     if (!apply->runs) {
-        move_rows(plan, apply, NULL, at, (size_t)ld, &g);
+        move_rows(plan, apply, NULL, at, (size_t)ld, gradient);
         return;
     }
+    struct pynn_gradient g = *gradient;
     for (int64_t left = (int64_t)g.rows, rows; left > 0; left -= rows) {
         const struct pynn_run *run = run_from(apply->runs, apply->n_runs, at);
         bool inside = run && run->offset <= at;
