@@ -206,6 +206,8 @@ def mixtures(count: int) -> Iterator[Case]:
         choice += ["class"] * (goal.targets in ("labels", "one_hot", "binary"))
         choice = ["none"] if g in WHOLE_BATCH else choice
         weights = choice[rng.integers(len(choice))]
+        if goal.units == 1 and r.startswith("orthogonal"):
+            r, regularizer = "l2", REGULARIZERS["l2"]  # of one column: 0 / 0 in Keras
         last = (regularizer, constraint)[i % 2]
         yield Case(
             f"mix-{i}-{s}-{o}-{g}-{(r, c)[i % 2]}-{weights}",
