@@ -348,5 +348,5 @@ def test_a_loss_sees_what_was_given(rng):
 
 
 def test_no_predictor():
-    with pytest.raises(ValueError, match="'sequential.*written in Python"):
+    with pytest.raises(ValueError, match=r"'sequential.*written in Python"):
         model(hidden=own.PyDense).predictor()
