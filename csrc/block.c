@@ -55,7 +55,7 @@ void pynn_block_init(struct pynn_block *block, const pynn_plan *plan, int32_t th
     block->region = region;
     block->value = (char **)(void *)region;
     block->grad = block->value + plan->n_slots;
-    block->scratch = region + pointers;
+    block->scratch = region + pointers + PYNN_LISTS;
     block->sums_ld = plan->max_rows;
     block->factor = 1;
     for (int32_t i = 0; i < plan->n_slots; i++) { /* inference: for good */

@@ -96,6 +96,7 @@ struct pynn_plan {
     uint64_t forward_step;
     bool forward_scored;
     struct pynn_pace pace;
+    atomic_bool *wild; /* a weight or gradient may not be finite: see pynn_refresh */
     atomic_flag running;
 };
 
@@ -117,7 +118,7 @@ struct pynn_block {
     double *sums;         /* at row `first`: [n_sums] arrays of sums_ld rows, or NULL */
     int64_t sums_ld;
     char *region;  /* this thread's memory */
-    char *scratch; /* the plan's scratch_bytes of this thread */
+    char *scratch; /* the plan's scratch_bytes of this thread; PYNN_LISTS lie before */
 };
 
 /* Where a parameter task puts its gradient, and how it moves the parameters. */
@@ -141,6 +142,9 @@ struct pynn_gradient {
     char *at;
     size_t ld;
 };
+
+/* Layers with fewer weights do not look for zeros. */
+#define PYNN_SPARSE_WEIGHTS 4096
 
 #define PYNN_EVALUATE_ROWS 4096 /* row values that an inference plan keeps */
 #define PYNN_SCRATCH ((size_t)64 << 10)
@@ -167,7 +171,7 @@ struct pynn_op_class {
     pynn_status (*plan_tasks)(pynn_plan *plan, int32_t index);
     void (*run_task)(const pynn_plan *plan, const struct pynn_task *task, int64_t rows,
                      const struct pynn_apply *apply, char *scratch);
-    /* Brings the workspace up to date with changed parameters. */
+    /* Brings the workspace up to date with changed parameters, and notes wild ones. */
     void (*refresh)(const pynn_plan *plan, int32_t index, const char *params);
 };
 
@@ -188,6 +192,8 @@ pynn_status pynn_plan_add_task(pynn_plan *plan, struct pynn_task task);
 pynn_status pynn_plan_reserve_threads(pynn_plan *plan, int32_t n);
 bool pynn_plan_enter(pynn_plan *plan); /* false: busy */
 void pynn_plan_leave(pynn_plan *plan);
+/* Looks at all parameters before a call uses them. From then on `wild` says whether
+ * anything that a product takes was found not to be finite (or nobody looks). */
 void pynn_refresh(const pynn_plan *plan, const char *params);
 
 /* terms.c: what a task does once its gradient is complete. Adds the penalties' to it,

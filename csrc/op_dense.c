@@ -20,6 +20,7 @@
 #define LARGE_ROWS 1024
 #define LARGE_COLUMNS 256
 #define LARGE_PIECE 126
+#define SPARSE_ROWS 16 /* fewer are a matter of microseconds, whatever is zero */
 #define LARGE_GRADIENT ((size_t)LARGE_PIECE * LARGE_COLUMNS * 4)
 
 static bool has_bias(const struct pynn_op *op) { return op->flags & PYNN_FLAG_BIAS; }
@@ -59,6 +60,34 @@ static size_t scratch_wanted(const pynn_plan *plan, int32_t index)
 static bool keeps_transpose(const pynn_plan *plan, const struct pynn_op *op)
 {
     return plan->tensors[op->in].has_grad && !is_large(plan, op);
+}
+
+/* Whether products pass over zeros if all else is finite. */
+static bool looks_for_zeros(const pynn_plan *plan, const struct pynn_op *op)
+{
+    const struct pynn_tensor *in = &plan->tensors[op->in],
+                             *out = &plan->tensors[op->out];
+    return in->width * out->ld >= PYNN_SPARSE_WEIGHTS &&
+           batch_rows(plan, op) >= SPARSE_ROWS && !is_large(plan, op);
+}
+
+/* Small networks are, so that they need not think about zeros. */
+static inline bool is_wild(const pynn_plan *plan)
+{
+    return atomic_load_explicit(plan->wild, memory_order_relaxed);
+}
+
+static void *lists(const pynn_plan *plan, const struct pynn_op *op, char *scratch)
+{
+    return !is_wild(plan) && looks_for_zeros(plan, op) ? scratch - PYNN_LISTS : NULL;
+}
+
+/* Rows of a matrix that products read. */
+static void note_wild(const pynn_plan *plan, int64_t rows, int64_t width, const char *x,
+                      int64_t ld)
+{
+    if (!plan->k->is_finite((size_t)rows, (size_t)width, x, (size_t)ld))
+        atomic_store(plan->wild, true);
 }
 
 static pynn_status check(const struct pynn_plan_spec *spec, const struct pynn_op *op)
@@ -119,6 +148,7 @@ static void forward(const struct pynn_block *block, int32_t index)
         .y = block->value[op->out],
         .relu = op->select == PYNN_ACT_RELU,
         .pack = is_large(plan, op) ? block->scratch : NULL,
+        .lists = lists(plan, op, block->scratch),
     };
     plan->k->matmul(&args);
     if (op->select != PYNN_ACT_LINEAR && op->select != PYNN_ACT_RELU)
@@ -137,6 +167,8 @@ static void backward(const struct pynn_block *block, int32_t index)
     if (op->select != PYNN_ACT_LINEAR)
         plan->k->act_backward[op->select](op->attr, rows * (size_t)out->ld, NULL,
                                           block->value[op->out], dy, dy);
+    if (!is_wild(plan) && looks_for_zeros(plan, op))
+        note_wild(plan, (int64_t)rows, pynn_pad(out->width), dy, out->ld);
     if (!block->grad[op->in])
         return;
     struct pynn_matmul args = {
@@ -149,6 +181,7 @@ static void backward(const struct pynn_block *block, int32_t index)
         .ldw = (size_t)in->ld,
         .ldy = (size_t)in->ld,
         .y = block->grad[op->in],
+        .lists = lists(plan, op, block->scratch),
     };
     if (is_large(plan, op)) {
         args.w = block->params + (size_t)op->params * plan->esize;
@@ -214,10 +247,17 @@ static size_t list_soon(const pynn_plan *plan, const struct pynn_task *task,
     return n;
 }
 
+/* What a task computes in: see struct pynn_matmul_tn. */
+struct memory {
+    char *gradient; /* if nobody wants it */
+    void *lists, *pack;
+    bool kept;
+};
+
 /* The gradient of the task's piece goes to g, whose rows are ldg elements apart. */
 static void gradient(const pynn_plan *plan, const struct pynn_task *task, int64_t rows,
-                     const struct pynn_apply *apply, char *g, int64_t ldg, void *pack,
-                     bool kept)
+                     const struct pynn_apply *apply, const struct memory *memory,
+                     char *g, int64_t ldg)
 {
     const struct pynn_op *op = &plan->ops[task->op];
     const struct pynn_tensor *in = &plan->tensors[op->in],
@@ -240,8 +280,9 @@ static void gradient(const pynn_plan *plan, const struct pynn_task *task, int64_
             .accumulate = apply->accumulate,
             .soon = soon,
             .n_soon = list_soon(plan, task, apply, soon),
-            .pack = pack,
-            .kept = kept,
+            .pack = memory->pack,
+            .kept = memory->kept,
+            .lists = memory->lists,
         };
         plan->k->matmul_tn(&args);
     }
@@ -281,10 +322,25 @@ static void refresh_rows(const pynn_plan *plan, int32_t index, const char *all,
         transposed + (size_t)(c0 * in->ld + r0) * plan->esize, (size_t)in->ld);
 }
 
-/* Gradient and update of a piece of W; g: where the gradient goes if nobody wants it. */
-static void run_piece(const pynn_plan *plan, const struct pynn_task *task, int64_t rows,
-                      const struct pynn_apply *apply, char *g, void *pack, bool kept)
+/* The piece of W is new. */
+static void refresh_piece(const pynn_plan *plan, const struct pynn_task *task,
+                          const char *params)
 {
+    const struct pynn_op *op = &plan->ops[task->op];
+    int64_t ld = plan->tensors[op->out].ld;
+    if (!is_wild(plan) && looks_for_zeros(plan, op))
+        note_wild(
+            plan, task->r1 - task->r0, task->c1 - task->c0,
+            params + (size_t)(op->params + task->r0 * ld + task->c0) * plan->esize, ld);
+    if (keeps_transpose(plan, op))
+        refresh_rows(plan, task->op, params, task->r0, task->r1, task->c0, task->c1);
+}
+
+/* Gradient and update of a piece of W. */
+static void run_piece(const pynn_plan *plan, const struct pynn_task *task, int64_t rows,
+                      const struct pynn_apply *apply, const struct memory *memory)
+{
+    char *g = memory->gradient;
     const struct pynn_op *op = &plan->ops[task->op];
     int64_t ld = plan->tensors[op->out].ld, ldg = task->c1 - task->c0;
     if (apply->grads) {
@@ -292,22 +348,23 @@ static void run_piece(const pynn_plan *plan, const struct pynn_task *task, int64
             (size_t)(op->params + task->r0 * ld + task->c0) * plan->esize;
         ldg = ld;
     }
-    gradient(plan, task, rows, apply, g, ldg, pack, kept);
+    gradient(plan, task, rows, apply, memory, g, ldg);
     clear_padding(plan, task, g, ldg);
     struct pynn_gradient whole = {(size_t)(task->r1 - task->r0),
                                   (size_t)(task->c1 - task->c0), g, (size_t)ldg};
     if (apply->args || apply->runs)
         pynn_move(plan, apply, op->params + task->r0 * ld + task->c0, ld, &whole);
-    if (apply->args && keeps_transpose(plan, op))
-        refresh_rows(plan, task->op, apply->params, task->r0, task->r1, task->c0,
-                     task->c1);
+    if (apply->args)
+        refresh_piece(plan, task, apply->params);
 }
 
 static void run_task(const pynn_plan *plan, const struct pynn_task *task, int64_t rows,
                      const struct pynn_apply *apply, char *scratch)
 {
     if (!has_large_tasks(plan, &plan->ops[task->op])) {
-        run_piece(plan, task, rows, apply, scratch, NULL, false);
+        struct memory memory = {.gradient = scratch,
+                                .lists = lists(plan, &plan->ops[task->op], scratch)};
+        run_piece(plan, task, rows, apply, &memory);
         return;
     }
     size_t row_bytes = (size_t)(task->c1 - task->c0) * plan->esize;
@@ -317,17 +374,18 @@ static void run_task(const pynn_plan *plan, const struct pynn_task *task, int64_
         struct pynn_task piece = *task;
         piece.r0 = task->r0 + height * i / n;
         piece.r1 = task->r0 + height * (i + 1) / n;
-        run_piece(plan, &piece, rows, apply, scratch + PYNN_PACK, scratch, i > 0);
+        struct memory memory = {
+            .gradient = scratch + PYNN_PACK, .pack = scratch, .kept = i > 0};
+        run_piece(plan, &piece, rows, apply, &memory);
     }
 }
 
-static void refresh(const pynn_plan *plan, int32_t index, const char *all)
+static void refresh(const pynn_plan *plan, int32_t index, const char *params)
 {
     const struct pynn_op *op = &plan->ops[index];
-    const struct pynn_tensor *in = &plan->tensors[op->in],
-                             *out = &plan->tensors[op->out];
-    if (keeps_transpose(plan, op))
-        refresh_rows(plan, index, all, 0, in->width, 0, out->width);
+    struct pynn_task all = {index, 0, plan->tensors[op->in].width, 0,
+                            pynn_pad(plan->tensors[op->out].width)};
+    refresh_piece(plan, &all, params);
 }
 
 const struct pynn_op_class pynn_op_dense = {

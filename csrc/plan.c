@@ -174,7 +174,7 @@ static bool lay_out(pynn_plan *plan)
     size_t kept = (size_t)(training ? plan->max_rows : PYNN_EVALUATE_ROWS);
     plan->scratch_bytes = scratch_bytes(plan);
     if (!pynn_size_add(&region, 2 * (size_t)plan->n_slots, sizeof(char *)) ||
-        !pynn_size_add(&region, 1, plan->scratch_bytes) ||
+        !pynn_size_add(&region, 1, PYNN_LISTS + plan->scratch_bytes) ||
         !lay_out_rows(plan, training ? &arena : &region))
         return false;
     plan->row_values = arena;
@@ -300,8 +300,10 @@ static pynn_status build(pynn_plan *plan, const struct pynn_plan_spec *spec,
     if (max_rows > 0)
         PYNN_TRY(plan_tasks(plan));
     plan->arena = pynn_alloc(plan->arena_bytes);
-    if (!plan->arena)
+    plan->wild = pynn_alloc(sizeof *plan->wild);
+    if (!plan->arena || !plan->wild)
         return PYNN_NO_MEMORY;
+    atomic_store(plan->wild, true);
     return pynn_plan_reserve_threads(plan, 1);
 }
 
@@ -331,6 +333,7 @@ void pynn_plan_destroy(pynn_plan *plan)
     for (int32_t i = 0; i < plan->n_regions; i++)
         pynn_free(plan->regions[i]);
     pynn_free(plan->regions);
+    pynn_free(plan->wild);
     pynn_free(plan->arena);
     pynn_free(plan->tasks);
     pynn_free(plan->cuts);
@@ -382,6 +385,7 @@ int32_t pynn_plan_sums(const pynn_plan *plan) { return plan->n_sums; }
 
 void pynn_refresh(const pynn_plan *plan, const char *params)
 {
+    atomic_store(plan->wild, plan->n_params < PYNN_SPARSE_WEIGHTS);
     for (int32_t i = 0; i < plan->n_ops; i++)
         if (pynn_op_classes[plan->ops[i].kind]->refresh)
             pynn_op_classes[plan->ops[i].kind]->refresh(plan, i, params);

@@ -38,6 +38,17 @@ static double *row_values(const pynn_plan *plan)
     return (double *)(void *)(plan->arena + plan->row_values);
 }
 
+/* Calls with fewer rows are over before a look at the parameters has paid. */
+#define REFRESH_ROWS 256
+
+static void look_at_params(const struct job *job)
+{
+    if (job->rows >= REFRESH_ROWS)
+        pynn_refresh(job->plan, job->params);
+    else
+        atomic_store_explicit(job->plan->wild, true, memory_order_relaxed);
+}
+
 /* ---- predict ---- */
 
 /* The next rows [*i, *i + n) for a thread, in pieces small enough for all to end at about
@@ -88,6 +99,7 @@ pynn_status pynn_predict(pynn_plan *plan, const void *params, const void *stats,
                       .rows = rows,
                       .ops = ops,
                       .out = out};
+    look_at_params(&job);
     pynn_status status = run(&job, plan->flops * (double)rows, predict_body);
     pynn_plan_leave(plan);
     return status;
@@ -156,6 +168,7 @@ pynn_status pynn_evaluate(pynn_plan *plan, const void *params, const void *stats
                       .rows = rows,
                       .sums = sums,
                       .values = values};
+    look_at_params(&job);
     pynn_status status = run(&job, plan->flops * (double)rows, evaluate_body);
     pynn_plan_leave(plan);
     return status;
@@ -201,6 +214,7 @@ pynn_status pynn_forward(pynn_plan *plan, const void *params, void *stats,
                       .rows = rows,
                       .ops = y ? plan->n_ops : ops_before_scores(plan),
                       .step = step};
+    atomic_store_explicit(plan->wild, true, memory_order_relaxed); /* not looked at */
     pynn_status status = run(&job, plan->flops * (double)rows, forward_body);
     if (status == PYNN_OK) {
         plan->forward_rows = rows;

@@ -37,6 +37,8 @@ enum pynn_optimizer {
 #define PYNN_PACK ((size_t)1536 << 10)
 #define PYNN_PACK_D (PYNN_PACK - ((size_t)32 << 10))
 #define PYNN_MAX_SOON 6
+/* Bytes of a thread's memory in which a product lists what is not zero. */
+#define PYNN_LISTS ((size_t)52 << 10)
 
 /* Products. n is padded in w, y, d and g (n here is already a multiple of PYNN_PAD). One
  * FMA chain per output element in index order of the reduction. */
@@ -50,6 +52,7 @@ struct pynn_matmul { /* y[m,n] = x[m,k] w[k,n] + start, then the epilogue */
     void *pack;     /* PYNN_PACK bytes if w is large, or NULL */
     int transposed; /* with pack only: w is [w_rows, k], y = x w^T; y is 0 beyond w_rows */
     size_t w_rows;
+    void *lists; /* PYNN_LISTS bytes if w is finite and zeros in x may be passed over */
 };
 
 /* Memory that the caller needs next: rows of `bytes` each. */
@@ -70,6 +73,7 @@ struct pynn_matmul_tn { /* g[k,n] = x[b,k]^T d[b,n] (+ g when accumulate) */
     void *
         pack; /* PYNN_PACK bytes if g is large and d takes up to PYNN_PACK_D, or NULL */
     int kept; /* pack holds this very d since the last call */
+    void *lists; /* as above, d finite */
 };
 
 /* Losses: `rows` predictions of n columns. Writes row_loss[rows] (unscaled mean over the
@@ -181,6 +185,8 @@ struct pynn_kernels {
     /* dst[cols, ldd] = transpose of src[rows, lds]; columns rows .. ldd-1 of dst are left */
     void (*transpose)(size_t rows, size_t cols, const void *src, size_t lds, void *dst,
                       size_t ldd);
+    /* Whether all of x[rows, n] is finite; n is a multiple of PYNN_PAD */
+    int (*is_finite)(size_t rows, size_t n, const void *x, size_t ldx);
     /* x[rows, ldx]: zero in columns n .. pad(n) - 1 */
     void (*clear_padding)(size_t rows, size_t n, void *x, size_t ldx);
 

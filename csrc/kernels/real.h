@@ -53,6 +53,7 @@
 #define v_ishl V_(ishl)
 #define v_ishr V_(ishr)
 #define v_lane V_(lane)
+#define v_pick V_(pick)
 #define v_load_parts V_(load_parts)
 #define v_store_parts V_(store_parts)
 #define v_transpose_parts V_(transpose_parts)

@@ -39,6 +39,7 @@
 #undef v_ishl
 #undef v_ishr
 #undef v_lane
+#undef v_pick
 #undef v_load_parts
 #undef v_store_parts
 #undef v_transpose_parts

@@ -19,6 +19,9 @@
  *   v<T>_iset1(k), v<T>_iadd/isub/ishl/ishr(a,k) integer lanes (ishr is arithmetic)
  *   uf64_low_product(a,b)           products of the low halves of VL_f64 words of 64 bits
  *   v<T>_lane()                     lane numbers 0 .. VL-1 as reals
+ *   v<T>_pick(a,first,step,values,offsets)   writes the lanes that are not zero, and
+ *                                   first + step * lane of each; returns how many. Up to
+ *                                   VL may be written
  *   v<T>_load_parts(p,step)         part i from p + i*step; v<T>_store_parts likewise.
  *                                   A part is VP_<T> reals: 128 bits, or one lane
  *   v<T>_transpose_parts(a)         vectors a[VP]: in each part, element k of vector j

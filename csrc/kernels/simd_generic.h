@@ -45,6 +45,14 @@
     PYNN_INLINE i##T v##T##_ishl(i##T a, int k) { return (i##T)((u##T)a << k); }       \
     PYNN_INLINE i##T v##T##_ishr(i##T a, int k) { return a >> k; }                     \
     PYNN_INLINE v##T v##T##_lane(void) { return 0; }                                   \
+    PYNN_INLINE size_t v##T##_pick(v##T a, uint32_t first, uint32_t step,              \
+                                   REAL *values, uint32_t *offsets)                    \
+    {                                                                                  \
+        (void)step;                                                                    \
+        *values = a;                                                                   \
+        *offsets = first;                                                              \
+        return a != 0;                                                                 \
+    }                                                                                  \
     PYNN_INLINE v##T v##T##_load_parts(const REAL *p, size_t step)                     \
     {                                                                                  \
         return (void)step, *p;                                                         \

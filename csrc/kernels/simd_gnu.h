@@ -134,6 +134,49 @@ PYNN_INLINE vf64 vf64_fnma(vf64 a, vf64 b, vf64 c) { return c - a * b; }
 PYNN_GNU_VECTOR(f32, float, int32_t)
 PYNN_GNU_VECTOR(f64, double, int64_t)
 
+/* ---- Lanes that are not zero ---- */
+
+#define PYNN_PICK_LANES(T, REAL)                                                       \
+    PYNN_INLINE size_t v##T##_pick(v##T a, uint32_t first, uint32_t step,              \
+                                   REAL *values, uint32_t *offsets)                    \
+    {                                                                                  \
+        size_t n = 0;                                                                  \
+        for (uint32_t j = 0; j < VL_##T; j++) {                                        \
+            values[n] = a[j];                                                          \
+            offsets[n] = first + step * j;                                             \
+            n += a[j] != 0;                                                            \
+        }                                                                              \
+        return n;                                                                      \
+    }
+
+#if defined(PYNN_SIMD_V4)
+PYNN_INLINE size_t vf32_pick(vf32 a, uint32_t first, uint32_t step, float *values,
+                             uint32_t *offsets)
+{
+    const __mmask16 mask =
+        _mm512_cmp_ps_mask((nf32)a, _mm512_setzero_ps(), _CMP_NEQ_UQ);
+    const uf32 at = (uf32){0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15} * step;
+    _mm512_storeu_ps(values, _mm512_maskz_compress_ps(mask, (nf32)a));
+    _mm512_storeu_si512(offsets,
+                        _mm512_maskz_compress_epi32(mask, (__m512i)(at + first)));
+    return (size_t)__builtin_popcount(mask);
+}
+PYNN_INLINE size_t vf64_pick(vf64 a, uint32_t first, uint32_t step, double *values,
+                             uint32_t *offsets)
+{
+    typedef uint32_t eight __attribute__((vector_size(32)));
+    const __mmask8 mask = _mm512_cmp_pd_mask((nf64)a, _mm512_setzero_pd(), _CMP_NEQ_UQ);
+    const eight at = (eight){0, 1, 2, 3, 4, 5, 6, 7} * step + first;
+    _mm512_storeu_pd(values, _mm512_maskz_compress_pd(mask, (nf64)a));
+    _mm256_storeu_si256((__m256i *)(void *)offsets,
+                        _mm256_maskz_compress_epi32(mask, (__m256i)at));
+    return (size_t)__builtin_popcount(mask);
+}
+#else
+PYNN_PICK_LANES(f32, float)
+PYNN_PICK_LANES(f64, double)
+#endif
+
 /* ---- Parts of 128 bits ---- */
 
 #if defined(PYNN_SIMD_V4)
