@@ -29,7 +29,8 @@ def summaries(library):
     return kept
 
 
-def test_summary_is_the_same_to_the_letter(keras):
+def test_summary_is_the_same_to_the_letter(keras, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")  # Keras cuts off what the console cannot show
     assert summaries("pynn") == summaries("keras")
 
 
