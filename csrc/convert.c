@@ -23,7 +23,8 @@ static float half_to_float(uint16_t h)
 }
 
 #define NARROW 16    /* elements of a row that are not worth a call */
-#define FETCHED 4096 /* bytes of a row that are asked for ahead */
+#define AHEAD 4      /* rows in random order are asked for so much earlier, */
+#define FETCHED 4096 /* and so many bytes of each */
 #define PLAIN(v) (v)
 
 /* CONVERT(type read, its expression as a number): n elements, `step` elements apart in
@@ -191,12 +192,11 @@ static void load_narrow(const struct pynn_array *a, const int64_t *order, int64_
                 dst + j * dtype_bytes[dtype], ld);
 }
 
-/* Rows in random order are slow to come if nobody asks for them in time. */
 static void fetch_row(const char *src, int64_t bytes)
 {
 #if defined(__GNUC__)
     for (int64_t i = 0; i < bytes && i < FETCHED; i += 64)
-        __builtin_prefetch(src + i, 0, 2);
+        __builtin_prefetch(src + i);
 #else
     (void)src, (void)bytes;
 #endif
@@ -217,8 +217,8 @@ void pynn_load_rows(const struct pynn_array *a, const int64_t *order, int64_t pl
     for (int64_t i = 0; i < rows; i++, dst += row_bytes) {
         int64_t row = order ? order[place + i] : place + i;
         const char *src = (const char *)a->data + row * a->strides[0];
-        if (order && i + 1 < rows)
-            fetch_row((const char *)a->data + order[place + i + 1] * a->strides[0],
+        if (order && i + AHEAD < rows)
+            fetch_row((const char *)a->data + order[place + i + AHEAD] * a->strides[0],
                       a->strides[0]);
         if (plain)
             convert_run(a->dtype, dtype, src, stride, run, dst);
