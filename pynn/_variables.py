@@ -177,14 +177,15 @@ class Variable:
     """A named weight: a view of some rows of a block.
 
     Writing into `value` is writing into the model. NumPy functions take a variable
-    wherever they take an array.
+    wherever they take an array. `meant` says whether it is one for training to change,
+    which `trainable` of its layer then turns on and off.
     """
 
     def __init__(
         self, name: str, path: str, block: Block, rows: slice, shape: tuple[int, ...]
     ) -> None:
         self.name, self.path, self.shape = name, path, shape
-        self._trainable = True
+        self.meant = self._trainable = True
         self._regularizer: Any = None
         self._constraint: Any = None
         self._block, self._rows = block, rows
@@ -193,7 +194,10 @@ class Variable:
 
     @property
     def trainable(self) -> bool:
-        """Whether training changes the weight, if it changes its layer."""
+        """Whether training changes the weight, if it changes its layer.
+
+        May be set at any time, as may that of the layer, which sets all of its weights.
+        """
         return self._trainable
 
     @trainable.setter

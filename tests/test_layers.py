@@ -311,6 +311,23 @@ def test_frozen_layers_have_no_trainable_weights():
     assert layer.non_trainable_variables == []
 
 
+def test_weights_frozen_one_by_one():
+    layer = layers.BatchNormalization(trainable=False)
+    layer.build((None, 3))
+    kinds = {"gamma", "beta"}
+    for value in (False, True, False, True):
+        layer.trainable = value
+        found = {w.name for w in layer.weights if w.trainable}
+        assert found == (kinds if value else set())
+    layer.gamma.trainable = False
+    assert [w.name for w in layer.trainable_weights] == ["beta"]
+    left = {w.name for w in layer.non_trainable_weights}
+    assert left == {"gamma", "moving_mean", "moving_variance"}
+    layer.trainable = False
+    layer.gamma.trainable = True
+    assert layer.trainable_weights == []
+
+
 def test_unbuilt_layers_say_so():
     layer = layers.Dense(2, name="new")
     assert not layer.built

@@ -10,7 +10,7 @@ import numpy as np
 from pynn import initializers
 from pynn._checks import flag
 from pynn._terms import held
-from pynn._variables import Array, Block, Variable, edited, is_filled_later
+from pynn._variables import Array, Block, Variable, is_filled_later
 from pynn.data import check_shape
 
 
@@ -33,8 +33,7 @@ class Holder:
         raise NotImplementedError
 
     def add_block(self, rows: int, width: int, moving: bool = False) -> Block:
-        """Take ``[rows, width]`` elements of the parameter vector, or of that of the
-        moving statistics."""
+        """Take ``[rows, width]`` parameters, or moving statistics."""
         block = Block(rows, width, self.dtype, repr(self.name))
         (self._moving_blocks if moving else self._blocks).append(block)
         return block
@@ -54,7 +53,8 @@ class Holder:
         ValueError if the constraint is along an axis that `shape` does not have.
         """
         variable = Variable(name, f"{self.name}/{name}", block, rows, shape)
-        variable.trainable = block not in self._moving_blocks
+        variable.meant = block not in self._moving_blocks
+        variable.trainable = variable.meant and self._trainable
         variable.regularizer, variable.constraint = regularizer, constraint
         held(variable)
         if not is_filled_later():
@@ -100,7 +100,8 @@ class Holder:
         block = self.add_block(prod(dims[:-1]), dims[-1] if dims else 1)
         called = name or f"variable_{len(self._weights)}"
         made = self.place_weight(called, block, slice(None), dims, start)
-        made.trainable = flag(trainable, f"{self.name!r}: add_weight: trainable")
+        made.meant = flag(trainable, f"{self.name!r}: add_weight: trainable")
+        made.trainable = made.meant and self._trainable
         return made
 
     def add_gradient(self, weight: Variable, value: Any) -> None:
@@ -167,13 +168,14 @@ class Holder:
 
     @property
     def trainable(self) -> bool:
-        """Whether training changes the weights; may be set at any time."""
+        """Whether training changes the weights; to set it sets that of all of them."""
         return self._trainable
 
     @trainable.setter
     def trainable(self, value: bool) -> None:
         self._trainable = bool(value)
-        edited()
+        for weight in self._weights:
+            weight.trainable = weight.meant and self._trainable
 
     def get_weights(self) -> list[Array]:
         """Return copies of all weights."""
@@ -187,8 +189,7 @@ class Holder:
                 f"{self.name!r}: expected {len(self.weights)} weights,"
                 f" got {len(weights)}"
             )
-        pairs = list(zip(self.weights, weights, strict=True))
-        pairs = [(w, w.checked(value)) for w, value in pairs]
+        pairs = [(w, w.checked(v)) for w, v in zip(self.weights, weights, strict=True)]
         for variable, value in pairs:
             variable.value[...] = value
 
