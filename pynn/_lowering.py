@@ -257,6 +257,40 @@ class Lowering:
         )
         return y
 
+    def group_norm(
+        self,
+        x: int,
+        groups: int,
+        epsilon: float,
+        params: int,
+        *,
+        scale: bool,
+        center: bool,
+        trainable: bool,
+    ) -> int:
+        """Add a normalization by groups of neighbours along the last axis."""
+        y = self.slot(self.slots[x])
+        flags = SCALE * scale | BIAS * center | FROZEN * (not trainable)
+        attr = (epsilon, float(groups))
+        self.ops.append(
+            Op("group_norm", 0, x, y, flags=flags, params=params, attr=attr)
+        )
+        return y
+
+    def prelu(
+        self, x: int, rows: int, near: int, params: int, *, same: bool, trainable: bool
+    ) -> int:
+        """Add a PReLU with `rows` vectors of alpha, each for `near` neighbours in turn.
+
+        With `same`, each vector of alpha is one number.
+        """
+        y = self.slot(self.slots[x])
+        flags, attr = FROZEN * (not trainable), (float(rows), float(near))
+        self.ops.append(
+            Op("prelu", int(same), x, y, flags=flags, params=params, attr=attr)
+        )
+        return y
+
     def activity(self, x: int, l1: float, l2: float) -> None:
         """Add ``l1 * sum(abs(x)) + l2 * sum(x**2)``, over the rows, to the loss."""
         if l1 != 0 or l2 != 0:

@@ -17,6 +17,8 @@ OPS = (
     "transpose",
     "repeat",
     "row_norm",
+    "group_norm",
+    "prelu",
     "copy",
     "activity",
     "loss",

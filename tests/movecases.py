@@ -54,6 +54,33 @@ def repeat_cases(real):
         )
 
 
+def prelu_cases(real):
+    """Every width; alpha for each vector, for periods and runs of them, or for all; for
+    each column or for all; zeros, an alpha of 0, and what is not finite."""
+    for i, n in enumerate(2 * WIDTHS):
+        periods, rows, near = ((1, 1, 1), (1, 3, 1), (2, 3, 1), (1, 2, 3), (2, 2, 2))[
+            i % 5
+        ]
+        same, inner = i // len(WIDTHS), periods * rows * near
+        count = ROWS[i % len(ROWS)]
+        rng = seeded("prelu", count, inner, n, same)
+        x = real.round(rng.normal(size=(count, inner, n)))
+        x[rng.random(x.shape) < 0.1] = 0.0
+        alpha = rng.normal(size=(rows, 1 if same else n))
+        alpha[rng.random(alpha.shape) < 0.1] = 0.0
+        if i % 7 == 3:
+            x.flat[:: 1 + x.size // 3] = -np.inf
+        yield Case(
+            "prelu",
+            x,
+            (inner, n),
+            select=same,
+            attr=(float(rows), float(near)),
+            params=real.round(alpha),
+            dy=real.round(rng.normal(size=x.shape)),
+        )
+
+
 def expect_affine(case, real):
     """Two roundings and those of the root; nothing moves the constants."""
     shift, scale = np.split(case.stats, 2)
@@ -79,6 +106,29 @@ def expect_transpose(case, real):
     }
 
 
+def expect_prelu(case, real):
+    """A product is rounded once; the gradient of alpha is a chain over all samples, or,
+    of one number, over the columns before."""
+    rows, near = map(int, case.attr[:2])
+    shape = len(case.x), -1, rows, near, case.x.shape[-1]
+    layer = layers.PReLU(case.params[None, :, None])
+    x, dy = case.x.reshape(shape), case.dy.reshape(shape)
+    with np.errstate(invalid="ignore"):
+        y = layer.forward(x).reshape(case.x.shape)
+        dx = layer.backward(dy).reshape(case.x.shape)
+    grads = layer.grads[0].reshape(case.params.shape)
+    layer.x, below = -np.abs(x), np.abs(dy)
+    layer.backward(below)
+    size = -layer.grads[0].reshape(grads.shape)
+    terms = x.size / grads.size + 4
+    pad = ((0, 0), (0, padded(grads.shape[1]) - grads.shape[1]))
+    return {
+        "y": (y, real.u * np.abs(y)),
+        "dx": (dx, real.u * np.abs(dx)),
+        "grads": (np.pad(grads, pad), np.pad(terms * real.u * size, pad)),
+    }
+
+
 def expect_repeat(case, real):
     """A gradient is a sum in order."""
     layer = layers.Repeat(case.out[0])
@@ -91,10 +141,12 @@ FAMILIES = {
     "affine": affine_cases,
     "transpose": transpose_cases,
     "repeat": repeat_cases,
+    "prelu": prelu_cases,
 }
 EXPECT = {
     "affine": expect_affine,
     "transpose": expect_transpose,
     "repeat": expect_repeat,
+    "prelu": expect_prelu,
 }
-LEAST = {"affine": 54, "transpose": 72, "repeat": 18}
+LEAST = {"affine": 54, "transpose": 72, "repeat": 18, "prelu": 36}

@@ -52,6 +52,29 @@ def row_norm_cases(real):
             )
 
 
+def group_norm_cases(real):
+    """Every width in one group, in several and in as many as columns; vectors around a
+    part of a sum; a sample of zeros."""
+    for i, n in enumerate(WIDTHS):
+        middle = [g for g in range(2, n) if n % g == 0]
+        for j, groups in enumerate((1, n, *middle[:1], *middle[1:][-1:])):
+            flags = (SCALE | BIAS, SCALE, BIAS, 0)[(i + j) % 4]
+            rows, inner = ROWS[(i + j) % len(ROWS)], (1, 3, 63, 130)[(i + 2 * j) % 4]
+            rng = seeded("group_norm", rows, inner, n, flags)
+            x = rng.normal(rng.normal(), rng.uniform(0.5, 2), (rows, inner, n))
+            x[0] *= i % 4 != 0
+            kept = bool(flags & SCALE) + bool(flags & BIAS)
+            yield Case(
+                "group_norm",
+                real.round(x),
+                (inner, n),
+                attr=((1e-3, 1e-6)[i % 2], float(groups)),
+                flags=flags,
+                params=real.round(rng.normal(size=(kept, n))) if kept else None,
+                dy=real.round(rng.normal(size=x.shape)),
+            )
+
+
 def batch_norm_oracle(case):
     """The layer that a case is."""
     rows = [None, None] if case.params is None else [*case.params]
@@ -123,7 +146,39 @@ def expect_row_norm(case, real):
     return found
 
 
+def expect_group_norm(case, real):
+    """As for rows: sums go over a column, in parts of 64 vectors, and then over the
+    columns of a group."""
+    rows = [None, None] if case.params is None else [*case.params]
+    gamma = rows.pop(0) if case.flags & SCALE else None
+    beta = rows[0] if case.flags & BIAS else None
+    groups = int(case.attr[1])
+    layer = layers.GroupNorm(groups, gamma, beta, case.attr[0])
+    y, dx = layer.forward(case.x), layer.backward(case.dy)
+    rows, inner, n = case.x.shape
+    u = (min(inner, 64) + inner / 64 + n / groups / 16 + 8) * real.u
+    size = np.abs(case.x) * layer.inv
+    off = u * layer.over(np.max, size)
+    wrong, scale = 2 * u + off, np.abs(gamma if layer.scaled else np.ones(n))
+    normal, d = np.abs(layer.normal), np.abs(case.dy) * scale
+    limit = scale * (off + wrong * normal + 2 * real.u * size) + 4 * real.u * np.abs(y)
+    mean = layer.over(np.mean, d)
+    spread = d + mean + normal * layer.over(np.mean, d * normal)
+    error = (4 * u + 6 * wrong) * (1 + normal + layer.over(np.max, normal))
+    error += off * mean * 4
+    found = {"y": (y, limit), "dx": (dx, layer.inv * spread * error + real.tiny)}
+    if layer.weights:
+        axes, many = (0, 1), (rows * inner + 4) * real.u
+        sizes = [(np.abs(case.dy) * (normal * (many + wrong) + off)).sum(axis=axes)]
+        sizes = sizes if layer.scaled else []
+        sizes += [many * np.abs(case.dy).sum(axis=axes)] if layer.shifted else []
+        pad = ((0, 0), (0, padded(n) - n))  # padding is exactly zero
+        found["grads"] = np.pad(layer.grads, pad), np.pad(sizes, pad)
+    return found
+
+
 FAMILIES = oneop.FAMILIES | {
     "batch_norm": batch_norm_cases,
     "row_norm": row_norm_cases,
+    "group_norm": group_norm_cases,
 }

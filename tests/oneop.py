@@ -162,7 +162,8 @@ def run(case, real) -> dict[str, Any]:
     plan.backward(params, stats, upstream, case.rows, grads, dx)
     result["dx"] = dx
     if params.size:
-        result["grads"] = grads.reshape(-1, padded(case.out[1]))
+        width = case.out[1] if case.params is None else case.params.shape[1]
+        result["grads"] = grads.reshape(-1, padded(width))
     if stats.size:
         result["stats"] = stats.reshape(len(case.stats), -1)
     return result

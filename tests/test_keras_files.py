@@ -184,11 +184,9 @@ def test_weights_that_do_not_fit(tmp_path):
         models.load_model(path)
 
 
-def test_files_that_keras_wrote(tmp_path):
-    os.environ.setdefault("KERAS_BACKEND", "jax")
-    keras = pytest.importorskip("keras")
+def their_net(keras):
     parts = keras.layers
-    theirs = keras.Sequential(
+    return keras.Sequential(
         [
             keras.Input((5,)),
             parts.Dense(7, "relu"),
@@ -196,9 +194,22 @@ def test_files_that_keras_wrote(tmp_path):
             parts.Dropout(0.3),
             keras.Sequential([parts.Dense(4), parts.LayerNormalization()]),
             parts.LeakyReLU(),
+            parts.PReLU("he_normal", alpha_regularizer="l2"),
+            parts.Identity(),
+            parts.Reshape((2, 2)),
+            parts.GroupNormalization(2, axis=1),
+            parts.BatchNormalization(axis=1),
+            parts.PReLU(alpha_initializer="ones", shared_axes=[1]),
+            parts.Flatten(),
             parts.Dense(3, "softmax", kernel_regularizer="l2"),
         ]
     )
+
+
+def test_files_that_keras_wrote(tmp_path):
+    os.environ.setdefault("KERAS_BACKEND", "jax")
+    keras = pytest.importorskip("keras")
+    theirs = their_net(keras)
     rate = keras.optimizers.schedules.ExponentialDecay(0.01, 10, 0.9)
     adam = keras.optimizers.AdamW(rate)
     theirs.compile(adam, "sparse_categorical_crossentropy", metrics=["accuracy"])
@@ -215,7 +226,7 @@ def test_files_that_keras_wrote(tmp_path):
         again.load_weights(tmp_path / name)
         pairs = zip(again.get_weights(), theirs.get_weights(), strict=True)
         assert all(a.tobytes() == np.asarray(b).tobytes() for a, b in pairs)
-    theirs.set_weights([w * 2 for w in ours.get_weights()])
+    theirs.set_weights([w * 0.5 for w in ours.get_weights()])
     ours.set_weights(theirs.get_weights())
     expected = theirs.evaluate(x, y, verbose=0)
     np.testing.assert_allclose(ours.evaluate(x, y, verbose=0), expected, rtol=1e-5)

@@ -47,6 +47,7 @@ ELEMENTWISE = {
     "Softmax": (layers.Softmax, oracle.softmax),
     "Dropout": (lambda **k: layers.Dropout(0.5, **k), lambda x: x),
     "Flatten": (layers.Flatten, lambda x: x),
+    "Identity": (layers.Identity, lambda x: x),
     "ActivityRegularization": (layers.ActivityRegularization, lambda x: x),
 }
 
@@ -246,6 +247,9 @@ LAYERS = [
     layers.LayerNormalization(1, 1e-5, True, False, "ones"),
     layers.RMSNormalization([-1], 1e-3),
     layers.UnitNormalization(),
+    layers.GroupNormalization(2, 1, 1e-5, True, False, "ones"),
+    layers.PReLU("ones", "l2", "non_neg", [1]),
+    layers.Identity(),
     layers.Flatten(),
     layers.Reshape((2, -1)),
     layers.InputLayer((4,)),
@@ -326,6 +330,33 @@ def test_weights_frozen_one_by_one():
     layer.trainable = False
     layer.gamma.trainable = True
     assert layer.trainable_weights == []
+
+
+@pytest.mark.parametrize("norm", ["Batch", "Layer", "Group"])
+@pytest.mark.parametrize("frozen", ["gamma", "beta"])
+@pytest.mark.parametrize("optimizer", ["adamw", {"clipnorm": 0.1}])
+def test_frozen_weights_stay_and_others_move_as_before(norm, frozen, optimizer, rng):
+    """Whether the step follows the gradient at once or all of them."""
+    x, y = rng.normal(size=(20, 6)), rng.normal(size=(20, 1))
+    found = []
+    for freeze in (False, True):
+        pynn.utils.set_random_seed(1)
+        kind = getattr(layers, f"{norm}Normalization")
+        layer = kind(2) if norm == "Group" else kind()
+        model = pynn.Sequential([pynn.Input((6,)), layer, layers.Dense(1)])
+        getattr(layer, frozen).trainable = not freeze
+        chosen = optimizer
+        if isinstance(optimizer, dict):
+            chosen = pynn.optimizers.SGD(0.1, **optimizer)
+        model.compile(chosen, "mse")
+        before = getattr(layer, frozen).numpy()
+        model.fit(x, y, 20, 1, 0)
+        moved = getattr(layer, frozen).value != before
+        assert moved.any() != freeze
+        other = {"gamma": "beta", "beta": "gamma"}[frozen]
+        found.append((getattr(layer, other).numpy(), layer.trainable_weights))
+    np.testing.assert_array_equal(found[0][0], found[1][0])
+    assert [w.name for w in found[1][1]] == [other]
 
 
 def test_unbuilt_layers_say_so():

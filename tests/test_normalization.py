@@ -199,11 +199,33 @@ def test_gradients_are_those_of_the_loss(training, frozen):
 
 def test_other_axes_belong_to_the_batch():
     x = np.random.default_rng(0).normal(3, 2, (6, 4, 5, 3)).astype(np.float32)
-    for axis in (-1, 3):
+    for axis in (-1, 3, 1, 2, -3):
         layer = layers.BatchNormalization(axis=axis, momentum=0)
-        y = layer(x, training=True)
-        np.testing.assert_allclose(y.mean(axis=(0, 1, 2)), 0, atol=1e-5)
-        np.testing.assert_allclose(layer.moving_variance, x.var(axis=(0, 1, 2)), 1e-5)
+        y, rest = layer(x, training=True), tuple({0, 1, 2, 3} - {axis % 4})
+        np.testing.assert_allclose(y.mean(axis=rest), 0, atol=1e-5)
+        np.testing.assert_allclose(layer.moving_variance, x.var(axis=rest), 1e-5)
+        shape = [n if i == axis % 4 else 1 for i, n in enumerate(x.shape)]
+        mean, variance = (w.reshape(shape) for w in layer.get_weights()[2:])
+        expected = (x - mean) / np.sqrt(variance + 1e-3)
+        np.testing.assert_allclose(layer(x), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_another_axis_trains_as_the_last_one_would():
+    """To the bit: the same layer after the axes were put in another order."""
+    rng = np.random.default_rng(5)
+    x, y = rng.normal(3, 2, (40, 4, 6)), rng.normal(size=(40, 2))
+    found = []
+    for axis, before in ((1, []), (-1, [layers.Permute((2, 1))])):
+        pynn.utils.set_random_seed(2)
+        norm = layers.BatchNormalization(axis, momentum=0.5, gamma_initializer="normal")
+        after = [layers.Permute((2, 1))] if before else []
+        middle = [*before, norm, *after, layers.Flatten(), layers.Dense(2)]
+        model = pynn.Sequential([pynn.Input((4, 6)), *middle])
+        model.compile("adam", "mse")
+        losses = model.fit(x, y, 8, 3, 0).history["loss"]
+        assert norm.gamma.shape == norm.moving_mean.shape == (4,)
+        found.append(([w.tobytes() for w in model.get_weights()], losses))
+    assert found[0] == found[1]
 
 
 def test_predictors_follow_the_statistics():
@@ -258,12 +280,12 @@ def test_arguments_out_of_range(arguments, message):
 
 
 def test_shapes_that_do_not_fit():
-    layer = layers.BatchNormalization(axis=1, name="bn")
-    with pytest.raises(ValueError, match="'bn': expected axis -1 or 2, the last of an"):
-        layer.build((None, 4, 5))
+    for axis in (0, 3, -3, -4):
+        with pytest.raises(ValueError, match=f"'bn': axis {axis} is none of an input"):
+            layers.BatchNormalization(axis=axis, name="bn").build((None, 4, 5))
     layer = layers.BatchNormalization(name="bn")
     layer.build((None, 4))
-    with pytest.raises(ValueError, match="'bn': expected last dimension 4, got 5"):
+    with pytest.raises(ValueError, match="'bn': expected dimension 4 along axis -1, g"):
         layer.compute_output_shape((None, 5))
 
 

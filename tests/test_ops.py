@@ -8,7 +8,12 @@ import functools
 import movecases
 import numpy as np
 import pytest
-from normcases import FAMILIES, expect_batch_norm, expect_row_norm
+from normcases import (
+    FAMILIES,
+    expect_batch_norm,
+    expect_group_norm,
+    expect_row_norm,
+)
 from oneop import (
     ACTIVATIONS,
     ISAS,
@@ -35,6 +40,7 @@ LEAST = {
     "noise": 36,
     "batch_norm": 100,
     "row_norm": 54,
+    "group_norm": 50,
     "copy": 48,
     "activity": 54,
     "loss": 400,
@@ -214,6 +220,7 @@ EXPECT = {
     "noise": expect_noise,
     "batch_norm": expect_batch_norm,
     "row_norm": expect_row_norm,
+    "group_norm": expect_group_norm,
     "copy": expect_copy,
     "activity": expect_activity,
     "loss": expect_loss,
@@ -294,6 +301,8 @@ def test_bits_between_instruction_sets(name, dtype, pair):
         "repeat",
         "copy",
         "row_norm",
+        "group_norm",
+        "prelu",
     ],
 )
 def test_prediction_is_the_forward_pass(name, dtype):

@@ -180,7 +180,10 @@ def test_weight_decay_comes_before_the_rule():
 def small_net(rng):
     """Every kind of layer once, with smooth activations."""
     return [
+        layers.GroupNorm(3, rng.normal(size=3), rng.normal(size=3)),
+        layers.PReLU(rng.normal(size=(1, 3))),
         layers.Reshape((-1,)),
+        layers.PReLU(rng.normal(size=6)),
         layers.Dense(rng.normal(size=(6, 5)), rng.normal(size=5)),
         layers.RowNorm("layer", rng.normal(size=5), rng.normal(size=5)),
         layers.RowNorm("rms", rng.normal(size=5)),
@@ -209,7 +212,14 @@ def test_network_gradients(rng):
         net, "categorical_crossentropy", x, y, weight, step=1
     )
     weights = [w for layer in net for w in layer.weights]
-    assert [w.shape for w in weights] == [(6, 5), *6 * [(5,)], (5, 3)]
+    assert [w.shape for w in weights] == [
+        *2 * [(3,)],
+        (1, 3),
+        (6,),
+        (6, 5),
+        *6 * [(5,)],
+        (5, 3),
+    ]
     for w, g in zip(weights, grads, strict=True):
         kept = w.copy()
 

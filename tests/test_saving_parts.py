@@ -20,6 +20,7 @@ ARGUMENTS = {
     "Dropout": (0.5,),
     "GaussianDropout": (0.5,),
     "GaussianNoise": (0.5,),
+    "GroupNormalization": (2,),
     "Permute": ((2, 1),),
     "RepeatVector": (3,),
     "Rescaling": (2.0, 1.0),

@@ -78,6 +78,22 @@ def batch_norm(rng, width):
     return [layer], [slow.BatchNorm(gamma, beta, [mean, variance], 1e-3, 0.8, frozen)]
 
 
+def group_norm(rng, width):
+    groups = int(rng.choice([g for g in range(1, width + 1) if width % g == 0]))
+    layer = layers.GroupNormalization(groups, beta_initializer="normal")
+    layer.dtype = "float64"
+    layer.build((None, width))
+    return [layer], [slow.GroupNorm(groups, *layer.get_weights())]
+
+
+def prelu(rng, width):
+    shared = [None, 1][rng.integers(2)]
+    layer = layers.PReLU("normal", shared_axes=shared)
+    layer.dtype = "float64"
+    layer.build((None, width))
+    return [layer], [slow.PReLU(*layer.get_weights())]
+
+
 def act(name):
     if name == "softmax":
         return slow.Softmax()
@@ -98,6 +114,10 @@ def stack(rng, head):
         if rng.random() < 0.3:
             more = batch_norm(rng, width)
             pair = pair[0] + more[0], pair[1] + more[1]
+        for make in (group_norm, prelu):
+            if rng.random() < 0.2:
+                more = make(rng, width)
+                pair = pair[0] + more[0], pair[1] + more[1]
         if rng.random() < 0.2:
             shapes = [layers.Reshape((width, 1)), layers.Flatten()]
             pair = pair[0] + shapes, pair[1]

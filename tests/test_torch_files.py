@@ -110,25 +110,25 @@ def test_what_does_not_fit(tmp_path):
     assert [w.tobytes() for w in net.get_weights()] == before
 
 
-def test_a_file_that_torch_wrote(tmp_path):
-    torch = pytest.importorskip("torch")
-    save_file = pytest.importorskip("safetensors.torch").save_file
-    parts = torch.nn
-    torch.manual_seed(1)
-    theirs = parts.Sequential(
+def their_net(parts):
+    return parts.Sequential(
         parts.Linear(4, 5),
         parts.BatchNorm1d(5),
         parts.ReLU(),
         parts.Dropout(0.5),
         parts.Sequential(parts.Linear(5, 6, bias=False), parts.LayerNorm(6)),
         parts.PReLU(6),
+        parts.GroupNorm(3, 6),
+        parts.Unflatten(1, (3, 2)),
+        parts.PReLU(3),
+        parts.PReLU(),
+        parts.Flatten(),
         parts.Linear(6, 3),
     )
-    x = torch.randn(40, 4)
-    theirs(x)  # moves the running statistics
-    theirs.eval()
-    save_file(theirs.state_dict(), tmp_path / "t.safetensors")
-    ours = pynn.Sequential(
+
+
+def our_net():
+    return pynn.Sequential(
         [
             pynn.Input((4,)),
             layers.Dense(5),
@@ -142,9 +142,27 @@ def test_a_file_that_torch_wrote(tmp_path):
                 ]
             ),
             layers.PReLU(),
+            layers.GroupNormalization(3, epsilon=1e-5),
+            layers.Reshape((3, 2)),
+            layers.PReLU(shared_axes=[2]),
+            layers.PReLU(shared_axes=[1, 2]),
+            layers.Flatten(),
             layers.Dense(3),
         ]
     )
+
+
+def test_a_file_that_torch_wrote(tmp_path):
+    torch = pytest.importorskip("torch")
+    save_file = pytest.importorskip("safetensors.torch").save_file
+    parts = torch.nn
+    torch.manual_seed(1)
+    theirs = their_net(parts)
+    x = torch.randn(40, 4)
+    theirs(x)  # moves the running statistics
+    theirs.eval()
+    save_file(theirs.state_dict(), tmp_path / "t.safetensors")
+    ours = our_net()
     saving.load_torch_weights(ours, tmp_path / "t.safetensors")
     expected = theirs(x).detach().numpy()
     # float32 sums in another order

@@ -158,6 +158,33 @@ struct pynn_row_norm {
     int accumulate;       /* add to them */
 };
 
+/* Normalization of samples of `inner` rows of n columns, ld apart, by groups of n / groups
+ * neighbouring columns; gamma and beta are padded. */
+struct pynn_group_norm {
+    size_t samples, inner, n, ld, groups;
+    double epsilon;
+    const void *gamma, *beta; /* or NULL: 1, 0 */
+    const void *x, *dy;
+    void *y, *dx;     /* padding of dx is zero */
+    void *mean, *inv; /* [samples, ld], of each column; NULL: forward keeps nothing */
+    void *dgamma, *dbeta; /* [n], here a multiple of PYNN_PAD; NULL: not wanted */
+    int accumulate;       /* add to them */
+    void *scratch;        /* PYNN_GROUP_ROWS rows of pad(n) + PYNN_PAD */
+};
+#define PYNN_GROUP_ROWS 5
+
+/* x where it is positive, alpha x below: `rows` rows of n columns, ld apart, that share
+ * a vector alpha [n], padded, or, when `same`, one alpha. */
+struct pynn_prelu {
+    size_t rows, n, ld;
+    int same;
+    const void *alpha;
+    const void *x, *dy;
+    void *y, *dx;   /* padding of dx is zero */
+    void *dalpha;   /* [n], here a multiple of PYNN_PAD; same: one, then zeros */
+    int accumulate; /* add to it */
+};
+
 typedef void pynn_norm_kernel(const struct pynn_batch_norm *args);
 /* Constants of columns: shift and scale [n], or, when `same`, one of each. */
 struct pynn_affine {
@@ -224,6 +251,14 @@ struct pynn_kernels {
     void (*row_norm_backward)(const struct pynn_row_norm *args); /* and dy -> dx */
     void (*row_norm_sums)(
         const struct pynn_row_norm *args); /* and dy -> dgamma, dbeta */
+    void (*group_norm_forward)(
+        const struct pynn_group_norm *args); /* x -> y, mean, inv */
+    void (*group_norm_backward)(const struct pynn_group_norm *args); /* and dy -> dx */
+    void (*group_norm_sums)(
+        const struct pynn_group_norm *args); /* and dy -> dgamma, dbeta */
+    void (*prelu_forward)(const struct pynn_prelu *args);
+    void (*prelu_backward)(const struct pynn_prelu *args);
+    void (*prelu_sums)(const struct pynn_prelu *args); /* x, dy -> dalpha */
     /* Sum of squares of n elements (a multiple of PYNN_PAD), 16 lanes, fixed tree */
     double (*sum_squares)(size_t n, const void *x);
 

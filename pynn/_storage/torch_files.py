@@ -118,6 +118,8 @@ def _changes(
             if array.dtype.kind not in "fiu":
                 raise ValueError(f"{place!r}: expected numbers, got {array.dtype}")
             array = array.T if variable.name == "kernel" else array
+            if variable.name == "alpha" and array.shape == _long(variable.shape):
+                array = array.reshape(variable.shape)
             if array.shape != variable.shape:
                 raise ValueError(
                     f"{place!r}, for {variable.path!r}: expected shape"
@@ -129,3 +131,8 @@ def _changes(
         if left:
             raise ValueError(f"{layer} has no weight for {name}.{min(left)}")
     return found
+
+
+def _long(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape without axes of one element; PyTorch has one at least."""
+    return tuple(n for n in shape if n > 1) or (1,)

@@ -15,9 +15,12 @@ from pynn.layers.dropout import (
     SpatialDropout1D,
     SpatialDropout2D,
 )
+from pynn.layers.group_normalization import GroupNormalization
+from pynn.layers.identity import Identity
 from pynn.layers.input import Input, InputLayer
 from pynn.layers.noise import GaussianDropout, GaussianNoise
 from pynn.layers.normalization import BatchNormalization
+from pynn.layers.prelu import PReLU
 from pynn.layers.preprocessing import Normalization, Rescaling
 from pynn.layers.regularization import ActivityRegularization
 from pynn.layers.reshape import Flatten, Permute, RepeatVector, Reshape
@@ -40,6 +43,8 @@ __all__ = [
     "Flatten",
     "GaussianDropout",
     "GaussianNoise",
+    "GroupNormalization",
+    "Identity",
     "Input",
     "InputLayer",
     "KerasTensor",
@@ -47,6 +52,7 @@ __all__ = [
     "LayerNormalization",
     "LeakyReLU",
     "Normalization",
+    "PReLU",
     "Permute",
     "RMSNormalization",
     "ReLU",

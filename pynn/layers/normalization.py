@@ -6,13 +6,15 @@ from typing import Any
 from pynn import constraints, initializers, regularizers
 from pynn._checks import flag, integer, real
 from pynn._lowering import Lowering
+from pynn._ops import MAX_DIMS
 from pynn._variables import Variable
+from pynn.layers._axes import along, number_of
 from pynn.layers.base import Layer, Shape
 
 
 class BatchNormalization(Layer):
-    """``(x - mean) / sqrt(variance + epsilon) * gamma + beta`` for each column of the
-    last axis.
+    """``(x - mean) / sqrt(variance + epsilon) * gamma + beta`` for each index along an
+    axis.
 
     In training, mean and variance are those of all other axes of the batch, the
     variance divided by their number (biased), and the moving values follow them:
@@ -25,14 +27,15 @@ class BatchNormalization(Layer):
     Parameters
     ----------
     axis : int
-        Which axis of the input, the batch axis counted, has its own mean and variance
-        for each index; only the last is supported.
+        Of the input; the batch has number 0 and cannot be it. Another one than the last
+        is brought there and back, which takes time.
     momentum : float
         In [0, 1].
     epsilon : float
         Positive or zero; added to the variance.
     center, scale : bool
-        Whether there are `beta` and `gamma`, both of shape (width,).
+        Whether there are `beta` and `gamma`, both of shape (width,), the
+        length of the axis.
     beta_initializer, gamma_initializer, moving_mean_initializer, \
 moving_variance_initializer : str or Initializer
     beta_regularizer, gamma_regularizer, beta_constraint, gamma_constraint
@@ -51,8 +54,7 @@ moving_variance_initializer : str or Initializer
     Raises
     ------
     ValueError
-        If an argument is unknown or out of range, or the axis is not the last of an
-        input.
+        If an argument is unknown or out of range, or the input has no such axis.
     """
 
     gamma: Variable | None = None
@@ -80,7 +82,7 @@ moving_variance_initializer : str or Initializer
         **common: Any,
     ) -> None:
         super().__init__(**common)
-        self.axis = integer(axis, "BatchNormalization: axis", -8)
+        self.axis = integer(axis, "BatchNormalization: axis", -MAX_DIMS)
         self.momentum = real(momentum, "BatchNormalization: momentum", "[0, 1]")
         self.epsilon = real(epsilon, "BatchNormalization: epsilon", "[0, inf)")
         self.center = flag(center, "BatchNormalization: center")
@@ -98,7 +100,7 @@ moving_variance_initializer : str or Initializer
         self.gamma_constraint = constraints.get(gamma_constraint)
 
     def build(self, input_shape: Shape) -> None:
-        width = self.sample_shape(self.compute_output_shape(input_shape))[-1]
+        width = self._width(self.compute_output_shape(input_shape))
         shape, rows = (width,), [slice(i, i + 1) for i in range(2)]
         if self.scale or self.center:
             block = self.add_block(self.scale + self.center, width)
@@ -131,31 +133,33 @@ moving_variance_initializer : str or Initializer
         )
         super().build(input_shape)
 
+    def _width(self, input_shape: Shape) -> int:
+        axis = number_of(self, self.axis, input_shape)
+        return self.sample_shape(input_shape)[axis]
+
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        shape, axes = self.sample_shape(input_shape), len(input_shape)
-        if self.axis not in (-1, axes - 1):
+        width = self._width(input_shape)
+        if self.moving_mean is not None and self.moving_mean.shape[0] != width:
             raise ValueError(
-                f"{self}: expected axis -1 or {axes - 1}, the last of an input of shape"
-                f" {tuple(input_shape)}, got {self.axis}; move the axis with a Permute"
-                " layer before and after"
-            )
-        if self.moving_mean is not None and self.moving_mean.shape[0] != shape[-1]:
-            raise ValueError(
-                f"{self}: expected last dimension {self.moving_mean.shape[0]},"
-                f" got {shape[-1]}"
+                f"{self}: expected dimension {self.moving_mean.shape[0]} along axis"
+                f" {self.axis}, got {width}"
             )
         return tuple(input_shape)
 
     def lower(self, lowering: Lowering, x: int) -> int:
-        return lowering.batch_norm(
-            x,
-            self.blocks[0].offset if self.blocks else -1,
-            self.moving_blocks[0].offset,
-            (self.epsilon, self.momentum),
-            scale=self.scale,
-            center=self.center,
-            trainable=self.trainable,
-        )
+        def emit(source: int) -> int:
+            return lowering.batch_norm(
+                source,
+                self.blocks[0].offset if self.blocks else -1,
+                self.moving_blocks[0].offset,
+                (self.epsilon, self.momentum),
+                scale=self.scale,
+                center=self.center,
+                trainable=self.trainable,
+            )
+
+        axis = number_of(self, self.axis, self.input_shape)
+        return along(lowering, x, self.sample_shape(self.input_shape), axis, emit)
 
     def get_config(self) -> dict[str, Any]:
         parts = ("beta", "gamma", "moving_mean", "moving_variance")

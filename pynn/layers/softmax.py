@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Softmax as a layer."""
 
+from functools import partial
 from typing import Any
 
 from pynn._checks import integer
 from pynn._lowering import Attr, Lowering
 from pynn._ops import MAX_DIMS
+from pynn.layers._axes import along, number_of
 from pynn.layers.activation import ElementwiseLayer
 from pynn.layers.base import Shape
 
@@ -27,12 +29,7 @@ class Softmax(ElementwiseLayer):
         self.axis = integer(axis, "Softmax: axis", -MAX_DIMS)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        axes = len(input_shape)
-        if not 0 < self.axis % axes < axes or not -axes < self.axis < axes:
-            raise ValueError(
-                f"{self}: axis {self.axis} is none of an input of shape"
-                f" {tuple(input_shape)}, or the batch"
-            )
+        number_of(self, self.axis, input_shape)
         return super().compute_output_shape(input_shape)
 
     def lower(self, lowering: Lowering, x: int) -> int:
@@ -41,11 +38,9 @@ class Softmax(ElementwiseLayer):
                 raise ValueError(f"{self}: as an activation, only axis -1 is supported")
             return super().lower(lowering, x)
         shape = self.sample_shape(self.input_shape)
-        order, axis = list(range(len(shape))), self.axis % (len(shape) + 1) - 1
-        order[axis], order[-1] = order[-1], order[axis]
-        there = lowering.permute(x, shape, order)
-        done = super().lower(lowering, there)
-        return lowering.permute(done, [shape[i] for i in order], order)
+        axis = number_of(self, self.axis, self.input_shape)
+        emit = partial(super().lower, lowering)
+        return along(lowering, x, shape, axis, emit)
 
     def record(self) -> tuple[str, Attr]:
         return "softmax", ()

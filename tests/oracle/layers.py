@@ -247,6 +247,59 @@ class RowNorm(Layer):
         return self.inv * (d - mean - self.normal * along)
 
 
+class GroupNorm(Layer):
+    """Each sample's last axis in `groups` of neighbours, each of which, with all of the
+    axes before, becomes ``(x - mean) / sqrt(variance + epsilon)``; times gamma, plus
+    beta, each of which may be None."""
+
+    def __init__(self, groups, gamma=None, beta=None, epsilon=1e-3):
+        given = [w for w in (gamma, beta) if w is not None]
+        self.weights = [np.array(w, np.float64) for w in given]
+        self.groups, self.epsilon = groups, epsilon
+        self.scaled, self.shifted = gamma is not None, beta is not None
+
+    def over(self, function, x):
+        """`function` (np.mean, np.max) of each group, where its elements are."""
+        parts = x.reshape(len(x), -1, self.groups, x.shape[-1] // self.groups)
+        found = function(parts, axis=(1, 3), keepdims=True)
+        return np.broadcast_to(found, parts.shape).reshape(x.shape)
+
+    def forward(self, x, step=0):
+        mean, variance = self.over(np.mean, x), self.over(np.var, x)
+        self.inv = 1 / np.sqrt(variance + self.epsilon)
+        self.normal = (x - mean) * self.inv
+        y = self.normal * self.weights[0] if self.scaled else self.normal
+        return y + self.weights[-1] if self.shifted else y
+
+    def backward(self, dy):
+        axes = tuple(range(dy.ndim - 1))
+        grads = [(dy * self.normal).sum(axis=axes)] if self.scaled else []
+        self.grads = grads + ([dy.sum(axis=axes)] if self.shifted else [])
+        d = dy * self.weights[0] if self.scaled else dy
+        along = self.over(np.mean, d * self.normal)
+        return self.inv * (d - self.over(np.mean, d) - self.normal * along)
+
+
+class PReLU(Layer):
+    """x where positive, alpha x below, with `alpha` of a sample's shape, but 1 along
+    axes that share one; at 0 all derivatives are 0."""
+
+    def __init__(self, alpha):
+        self.weights = [np.array(alpha, np.float64)]
+
+    def forward(self, x, step=0):
+        self.x = x
+        below = self.weights[0] * np.where(x < 0, x, 0.0)
+        return np.where(x < 0, np.where(self.weights[0] == 0, 0.0, below), x)
+
+    def backward(self, dy):
+        alpha, below = self.weights[0], np.where(self.x >= 0, 0.0, self.x)
+        shared = tuple(i + 1 for i, n in enumerate(alpha.shape) if n == 1)
+        total = (dy * below).sum(axis=(0, *shared))
+        self.grads = [total.reshape(alpha.shape)]
+        return dy * np.where(self.x < 0, alpha, np.where(self.x == 0, 0.0, 1.0))
+
+
 class Reshape(Layer):
     """Each row takes the shape `shape`; Flatten is ``Reshape((-1,))``."""
 
@@ -294,6 +347,8 @@ OPS = {
     "transpose": Transpose,
     "repeat": Repeat,
     "row_norm": RowNorm,
+    "group_norm": GroupNorm,
+    "prelu": PReLU,
     "copy": Reshape,
     "activity": Activity,
 }

@@ -141,6 +141,20 @@ def _freeze_all(model: Any) -> None:
     model.trainable = False
 
 
+def _freeze_weights(layer: int, *names: str) -> Callable[[Any], None]:
+    def prepare(model: Any) -> None:
+        for name in names:
+            getattr(model.layers[layer], name).trainable = False
+
+    return prepare
+
+
+def _thaw(model: Any) -> None:
+    model.layers[0].bias.trainable = False
+    model.layers[0].trainable = False
+    model.layers[0].trainable = True
+
+
 FROZEN: dict[str, tuple[Maker, Callable[[Any], None]]] = {
     "dense": (lambda k: [k.layers.Dense(5, "tanh")], _freeze(0)),
     "batch_norm": (
@@ -152,6 +166,31 @@ FROZEN: dict[str, tuple[Maker, Callable[[Any], None]]] = {
         _freeze(0),
     ),
     "everything": (lambda k: [k.layers.Dense(5, "tanh")], _freeze_all),
+    "gamma": (
+        lambda k: [k.layers.Dense(5), k.layers.BatchNormalization()],
+        _freeze_weights(1, "gamma"),
+    ),
+    "beta": (
+        lambda k: [k.layers.Dense(5), k.layers.LayerNormalization()],
+        _freeze_weights(1, "beta"),
+    ),
+    "gamma_of_groups": (
+        lambda k: [k.layers.Dense(6), k.layers.GroupNormalization(2)],
+        _freeze_weights(1, "gamma"),
+    ),
+    "kernel": (
+        lambda k: [k.layers.Dense(5, "tanh", kernel_regularizer="l2")],
+        _freeze_weights(0, "kernel"),
+    ),
+    "alpha": (
+        lambda k: [k.layers.Dense(5), k.layers.PReLU("ones")],
+        _freeze_weights(1, "alpha"),
+    ),
+    "both": (
+        lambda k: [k.layers.Dense(5), k.layers.BatchNormalization()],
+        _freeze_weights(1, "gamma", "beta"),
+    ),
+    "and_thawed": (lambda k: [k.layers.Dense(5, "tanh")], _thaw),
 }
 
 CALLBACKS: dict[str, Maker] = {

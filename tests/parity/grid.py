@@ -11,10 +11,8 @@ from parity.axes import (
     INITIALIZERS,
     LOSSES,
     OPTIMIZERS,
-    RANDOM,
     REGULARIZERS,
     SCHEDULES,
-    STACKS,
     Goal,
 )
 from parity.axes_of_fit import (
@@ -26,14 +24,12 @@ from parity.axes_of_fit import (
     counts,
 )
 from parity.harness import Case
+from parity.stacks import RANDOM, STACKS
 
 MIXTURES = 150
 # Members of axes that pynn does not have yet; a test makes sure that it has not.
 WAITING = {
     "glu",
-    "group_norm",
-    "identity",
-    "prelu",
     "sparse_categorical_crossentropy_ignore",
     "sparsemax",
     "threshold",
@@ -74,6 +70,7 @@ def of_stacks() -> Iterator[Case]:
                 stacked(stack.layers, goal),
                 optimizer=lambda k: k.optimizers.SGD(0.01, momentum=0.5),
                 shape=stack.shape,
+                single=stack.single,
                 **_goal(goal) | {"loose": stack.loose},
             )
 
@@ -168,7 +165,11 @@ def of_rules() -> Iterator[Case]:
             )
     for name, (layers, prepare) in FROZEN.items():
         yield Case(
-            f"frozen-{name}", stacked(layers, PLAIN), prepare=prepare, **_goal(PLAIN)
+            f"frozen-{name}",
+            stacked(layers, PLAIN),
+            prepare=prepare,
+            single="groups" in name,
+            **_goal(PLAIN),
         )
     for name, layer in RANDOM.items():
         yield Case(  # what they do in training is random, and off afterwards
@@ -218,6 +219,7 @@ def mixtures(count: int) -> Iterator[Case]:
             optimizer=optimizer.make,
             weights=weights,
             shape=stack.shape,
+            single=stack.single,
             **_goal(goal) | {"loose": max(stack.loose, optimizer.loose, goal.loose)},
         )
 

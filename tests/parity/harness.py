@@ -31,6 +31,7 @@ class Case:
     shape: tuple[int, ...] = (WIDTH,)
     # times the tolerance of the suite, with the reason beside it in the grid
     loose: float = 1.0
+    single: bool = False  # Keras computes in float32, whatever it is told
 
 
 @dataclass

@@ -155,7 +155,6 @@ ABSENT: dict[str, str] = {
 
 # Until it is there.
 ABSENT |= {
-    r"layers\.(ActivityRegularization|GroupNormalization|Identity|PReLU)": "not yet",
     r"layers\.SpatialDropout3D": _CONV,
     r"Regularizer": "in keras.regularizers",
     r"metrics\.\w+_focal_crossentropy": "in keras.losses",
