@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -175,49 +176,75 @@ def test_bad_arguments(arguments):
 
 
 PROGRAM = """
-import sys
+import sys, time
 from pathlib import Path
 sys.path.insert(0, {tests!r})
 import test_backup as t
-folder, out, freq = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
+folder, out, freq, held = *map(Path, sys.argv[1:3]), sys.argv[3], sys.argv[4]
+
+class Hold(t.Callback):
+    def on_epoch_begin(self, epoch, logs=None):
+        if held and epoch == t.LONG - 1:
+            Path(held).touch()
+            while True:
+                time.sleep(1)
+
 model = t.compiled()
 backup = t.BackupAndRestore(folder, freq if freq == "epoch" else int(freq), True)
-t.fit(model, backup, epochs=150)
+t.fit(model, backup, Hold(), epochs=t.LONG)
 model.save_weights(out)
 """
+LONG = 100  # epochs
+KILLS = 8
+HANGS = 600  # seconds after which a program is not slow but stuck
 
 
-def program(tmp_path, name, freq):
+def program(tmp_path, name, freq, held=""):
+    """Start a long training; with `held`, it makes that file and waits at the end."""
     text = PROGRAM.format(tests=os.path.dirname(__file__))
-    command = [sys.executable, "-c", text, tmp_path / f"b{name}", tmp_path / name, freq]
+    places = tmp_path / f"b{name}", tmp_path / name
+    command = [sys.executable, "-c", text, *places, freq, held]
     return subprocess.Popen(list(map(str, command)))
+
+
+def left(folder):
+    """What a folder holds, by names and times of writing."""
+    found = set()
+    for path in folder.glob("*"):
+        with suppress(FileNotFoundError):  # it was renamed meanwhile
+            found.add((path.name, path.stat().st_mtime_ns))
+    return frozenset(found)
+
+
+def kill_after(changes, process, folder, held):
+    """Kill a program once its folder changed so often, or it waits at the end."""
+    seen, end = {left(folder)}, time.monotonic() + HANGS
+    while len(seen) <= changes and not held.exists():
+        assert process.poll() is None, "it ended by itself"
+        assert time.monotonic() < end, "it hangs"
+        seen.add(left(folder))
+        time.sleep(0.0005)
+    seen.add(left(folder))
+    process.send_signal(signal.SIGKILL)
+    assert process.wait(HANGS) == -signal.SIGKILL
+    return len(seen) > changes
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("freq", ["epoch", "2"])
 def test_killed_at_any_moment(freq, tmp_path):
     """kill -9, over and over, at moments that nobody chose; also while it writes."""
-    whole = program(tmp_path, "whole", freq)
-    started = time.monotonic()
-    assert whole.wait(timeout=120) == 0
-    took = time.monotonic() - started
-    chance = random.Random(5)
-    kills = 0
-    for _ in range(60):
-        killed = program(tmp_path, "killed", freq)
-        while (
-            not kills and killed.poll() is None and not (tmp_path / "bkilled").exists()
-        ):
-            time.sleep(0.001)  # the first time: as soon as it wrote something
-        try:
-            killed.wait(timeout=took * chance.uniform(0.5, 1.0) if kills else 0.001)
-            break
-        except subprocess.TimeoutExpired:
-            killed.send_signal(signal.SIGKILL)
-            killed.wait()
-            kills += 1
-    assert killed.returncode == 0
-    assert kills > 0
+    assert program(tmp_path, "whole", freq).wait(HANGS) == 0
+    held, folder, chance = tmp_path / "held", tmp_path / "bkilled", random.Random(5)
+    struck = 0
+    for i in range(KILLS):
+        held.unlink(missing_ok=True)
+        process = program(tmp_path, "killed", freq, held)
+        changes = chance.randint(1, 9) if i else 1
+        struck += kill_after(changes, process, folder, held)
+        assert left(folder)
+    assert struck > 0
+    assert program(tmp_path, "killed", freq).wait(HANGS) == 0
     assert (tmp_path / "killed").read_bytes() == (tmp_path / "whole").read_bytes()
-    assert not (tmp_path / "bkilled").exists()
+    assert not folder.exists()
     assert np.fromfile(tmp_path / "whole", np.uint8).size > 1000
