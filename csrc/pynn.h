@@ -237,18 +237,20 @@ pynn_status pynn_update(int32_t dtype, const struct pynn_optimizer_spec *spec,
 
 /* ---- Training ------------------------------------------------------------------------ */
 
-/* The loss of a batch, of row losses l and weights w. The sums of an epoch gain it times
- * the rows of the batch, as Keras reports it. */
+/* The loss of a batch, of row losses l, weights w and counts c; 0 where that divides by 0.
+ * The sums of an epoch gain it times the rows of the batch, as Keras reports it. */
 enum pynn_reduction {
-    PYNN_MEAN = 0,      /* sum(w l) / rows */
+    PYNN_MEAN = 0,      /* sum(w l) / sum(c) */
     PYNN_SUM,           /* sum(w l), of all vectors of all rows */
-    PYNN_WEIGHTED_MEAN, /* sum(w l) / sum(w), 0 when that is 0 */
+    PYNN_WEIGHTED_MEAN, /* sum(w l) / sum(w c) */
 };
 
 struct pynn_fit {
     /* The task; unchanged by the call. */
     const struct pynn_array *x, *y;
     const double *weight; /* per row of x, or NULL */
+    const double *counts; /* per row of x, the share of its labels that are not ignored;
+                           * NULL: all are 1 */
     int64_t rows;         /* rows [0, rows) of x are trained on */
     int64_t batch;
     int64_t epochs;     /* epochs to finish in this call, at most */

@@ -82,12 +82,15 @@ static double loss_factor(const struct trainer *trainer, int64_t start, int64_t 
     const pynn_plan *plan = trainer->plan;
     if (fit->reduction == PYNN_SUM)
         return (double)(rows * plan->tensors[plan->target].inner);
-    if (fit->reduction != PYNN_WEIGHTED_MEAN || !fit->weight)
+    const double *weight = fit->reduction == PYNN_WEIGHTED_MEAN ? fit->weight : NULL;
+    if (!weight && !fit->counts)
         return 1;
     bool permuted = fit->shuffle && fit->batch < fit->rows;
     double sum = 0;
-    for (int64_t i = start; i < start + rows; i++)
-        sum += fit->weight[permuted ? fit->order[i] : i];
+    for (int64_t i = start; i < start + rows; i++) {
+        int64_t row = permuted ? fit->order[i] : i;
+        sum += (weight ? weight[row] : 1) * (fit->counts ? fit->counts[row] : 1);
+    }
     return sum != 0 ? (double)rows / sum : 0;
 }
 

@@ -138,7 +138,7 @@ class Compilable(Layer):
         if by_class is not None:
             if weights is not None:
                 raise ValueError("give either class_weight or sample_weight, not both")
-            weights = class_weights(by_class, target, target.shape[1:] != output)
+            weights = class_weights(by_class, target, target.ndim <= len(output))
         return Rows(array, target, weights)
 
     def _single(self, rows: Rows) -> Run:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What `compile` was told about loss and metrics, made concrete by the first data."""
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from pynn import losses, metrics
-from pynn._lowering import Attr, slot_of
+from pynn._lowering import Attr
 from pynn._network import Goal
-from pynn._ops import LABEL_LOSSES, Slot
+from pynn._ops import LABEL_LOSSES, SCORES, Slot, ignored_label
 from pynn._variables import Array
-from pynn.data import as_rows, as_target, same_rows
+from pynn.data import as_rows, as_target, check_labels, same_rows
 from pynn.losses import Loss
 from pynn.metrics import MeanMetric, Metric
 
@@ -80,13 +81,29 @@ class Objective:
         array = as_rows(y, "y")
         if self._output_shape == output_shape:
             assert self.loss is not None
-            return _checked(array, rows, output_shape, self.loss)
+            array = _checked(array, rows, output_shape, self.loss)
+            self._check_costs(array, output_shape)
+            return array
         shapes = (rows, *array.shape[1:]), (rows, *output_shape)
         loss = losses.get(self._loss_asked, *shapes)
         array = _checked(array, rows, output_shape, loss)
         self._resolve(loss, *shapes)
+        self._check_costs(array, output_shape)
         self._output_shape = output_shape
         return array
+
+    def _check_costs(self, y: Array, output_shape: tuple[int, ...]) -> None:
+        """Raise ValueError for labels that the loss ignores and a metric does not.
+
+        An accuracy takes any label.
+        """
+        assert self.loss is not None
+        if self.loss.ignored is None:
+            return
+        for metric in self.core:
+            ignored = ignored_label(metric.kind, metric.attr)
+            if metric.kind not in SCORES and ignored != self.loss.ignored:
+                check_labels(y, output_shape[-1], ignored)
 
     def _resolve(self, loss: Loss, y: tuple[int, ...], output: tuple[int, ...]) -> None:
         """Make the metrics that depend on shapes; change nothing if that fails."""
@@ -97,7 +114,12 @@ class Objective:
             raise ValueError("a metric cannot be called 'loss'")
         if len(set(map(id, (*made, *heavy)))) < len(names):
             raise ValueError(f"a metric object can be given only once, got {names}")
-        core = [m for m in made if isinstance(m, MeanMetric) and not loss.python]
+        inside = not loss.python and _is_last(loss.along, output)
+        core = [
+            m
+            for m in made
+            if inside and isinstance(m, MeanMetric) and _is_last(m.axis, output)
+        ]
         for wanted in core:
             if _width(wanted.kind, output) != _width(loss.kind, output):
                 raise ValueError(
@@ -118,9 +140,9 @@ class Objective:
         if self._goal is not None and self._goal[0] == output_shape:
             return self._goal[1]
         scores: list[tuple[str, Attr]] = [(m.kind, m.attr_for(y)) for m in self.core]
-        inner, width = slot_of(output_shape)
-        width = 1 if self.loss.kind in LABEL_LOSSES else width
-        goal = Goal(self.loss.for_targets(y), tuple(scores), Slot(inner, width))
+        whole, width = math.prod(output_shape), (1, *output_shape)[self.loss.along]
+        slot = Slot(whole // width, 1 if self.takes_labels else width)
+        goal = Goal(self.loss.for_targets(y), tuple(scores), slot)
         if not _looks_at_targets(self.loss, self.core):
             self._goal = output_shape, goal
         return goal
@@ -151,6 +173,9 @@ class Objective:
 
     def update_python(self, y: Array, out: Array, weight: Array | None) -> None:
         """Let the metrics that are not computed in C see a batch."""
+        assert self.loss is not None
+        if not (self.loss.python or self.takes_labels):
+            y = np.moveaxis(y, -1, self.loss.along)
         for i, metric in enumerate(self.python):
             metric.update_state(y, out, weight if i >= self._plain else None)
 
@@ -209,9 +234,24 @@ def _looks_at_targets(loss: Loss, core: list[MeanMetric]) -> bool:
 
 
 def _checked(y: Array, rows: int, output_shape: tuple[int, ...], loss: Loss) -> Array:
+    shape, along = (rows, *output_shape), loss.along
+    if not -len(shape) < along < len(shape) or along == 0:
+        raise ValueError(
+            f"{loss.name}: axis {along} is none of the model's output {shape}, or the"
+            " batch"
+        )
     if loss.python:  # reads whatever there is, as long as rows belong together
         return same_rows(y, rows)
-    return as_target(y, rows, output_shape, loss.kind in LABEL_LOSSES, loss.name)
+    label = loss.kind in LABEL_LOSSES
+    target = as_target(y, rows, output_shape, label, loss.name, along)
+    if label:
+        check_labels(target, shape[along], loss.ignored)
+    return target
+
+
+def _is_last(axis: int, shape: Sequence[int]) -> bool:
+    """Whether an axis is the last one of an array of that shape."""
+    return axis in (-1, len(shape) - 1)
 
 
 def _metric(asked: Any) -> Any:

@@ -120,6 +120,7 @@ cdef extern from "pynn.h" nogil:
         const pynn_array *x
         const pynn_array *y
         const double *weight
+        const double *counts
         int64_t rows, batch, epochs, max_steps
         double max_seconds
         int32_t reduction

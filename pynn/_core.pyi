@@ -102,6 +102,7 @@ class Plan:
         epoch: int,
         position: int,
         sums: Any,
+        counts: Any = None,
     ) -> tuple[int, int, int, int, int, int]:
         """Return epochs_done, steps_done, bad_step, iteration, epoch, position."""
 

@@ -175,7 +175,7 @@ cdef class Plan:
               int64_t max_steps, double max_seconds, int32_t shuffle, uint64_t seed,
               int reduction, tuple optimizer, runs, rates, params, stats, grads,
               slots, scalar, uint64_t iteration, order, uint64_t epoch,
-              int64_t position, sums):
+              int64_t position, sums, counts=None):
         self._check()
         cdef pynn_array xs, ys
         cdef pynn_optimizer_spec spec
@@ -184,6 +184,7 @@ cdef class Plan:
         cdef pynn_status status
         cdef View _source = rows_of(x, &xs), _target = rows_of(y, &ys)
         cdef View weights = optional_vector(weight, PYNN_F64, xs.shape[0], False)
+        cdef View shares = optional_vector(counts, PYNN_F64, xs.shape[0], False)
         read_spec(optimizer, &spec)
         kept = read_state(slots, scalar, iteration, self.dtype, self.n_params, &spec,
                           &state)
@@ -199,7 +200,7 @@ cdef class Plan:
         fit.x, fit.y, fit.weight = &xs, &ys, <const double *>pointer(weights)
         fit.rows, fit.batch, fit.epochs, fit.max_steps = rows, batch, epochs, max_steps
         fit.max_seconds, fit.shuffle, fit.seed = max_seconds, shuffle, seed
-        fit.reduction = reduction
+        fit.reduction, fit.counts = reduction, <const double *>pointer(shares)
         fit.optimizer, fit.runs = &spec, <const pynn_run *>run_view.buffer.buf
         fit.n_runs = run_view.buffer.len // <Py_ssize_t>sizeof(pynn_run)
         fit.rates = <const double *>rate_view.buffer.buf

@@ -104,7 +104,7 @@ def evaluate_rows(
     goal = objective.goal(rows.y, network.output_shape)
     plan = network.plan(goal)
     sums, penalty = np.zeros(plan.n_sums), network.penalty()
-    weight = goal.weights(rows.weight, len(rows.x), batch)
+    weight = goal.weights(rows.y, rows.weight, batch)
     watched = hooks is not None and hooks.test_batches
     size = batch if watched or getattr(plan, "by_batch", False) else 0
     for i, (a, b) in enumerate(slices(network, len(rows.x), size)):

@@ -81,6 +81,13 @@ if TYPE_CHECKING:
             """What makes one loss of a batch's: one of ``REDUCTIONS``."""
 
         @property
+        def along(self) -> int:
+            """Which axis of the output it runs along."""
+
+        def counts(self, y: Any) -> Any:
+            """Return the share of each sample that means count, or None for all."""
+
+        @property
         def signature(self) -> object:
             """What `lowered` depends on, apart from its argument."""
 

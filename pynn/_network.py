@@ -38,19 +38,23 @@ class Goal(NamedTuple):
     scores: tuple[tuple[str, Attr], ...]
     target: Slot
 
-    def weights(self, given: Array | None, rows: int, batch: int) -> Array | None:
+    def weights(self, y: Array, given: Array | None, batch: int) -> Array | None:
         """Return weights whose mean over the rows is that of losses of batches.
 
         They are `given` unless the loss of a batch is something else than a mean over
         its rows; the core's loop finds them for itself.
         """
-        summed = self.loss.summed
-        if summed == "mean" or (given is None and summed != "sum"):
+        summed, counts = self.loss.summed, self.loss.counts(y)
+        by_weight = given is not None and summed == "mean_with_sample_weight"
+        if counts is None and not by_weight and summed != "sum":
             return given
-        found = np.ones(rows) if given is None else given.astype(np.float64)
-        for start in range(0, rows, batch):
+        found = np.ones(len(y)) if given is None else given.astype(np.float64)
+        share = np.ones(len(y)) if counts is None else counts
+        share = share * found if by_weight else share
+        for start in range(0, len(y), batch):
             part = found[start : start + batch]
-            total = 1 / self.target.inner if summed == "sum" else part.sum()
+            total = share[start : start + batch].sum()
+            total = 1 / self.target.inner if summed == "sum" else total
             part *= len(part) / total if total else 0.0
         return found
 
@@ -259,7 +263,9 @@ class Network(Moving):
         if goal is not None and goal.loss.python:
             end = end._replace(sums=1, loss=goal.loss)
         elif goal is not None:
-            output, target = lowering.objective(output, *goal)
+            faced = self._face(lowering, output, goal.loss.along)
+            head, target = lowering.objective(faced, *goal)
+            output = head if faced == output else output
             sums = 1 + len(goal.scores)
             end = end._replace(output=output, target=target, sums=sums)
         if lowering.stages or end.loss is not None:
@@ -280,6 +286,12 @@ class Network(Moving):
             max_rows=rows,
             input_gradient=input_gradient,
         )
+
+    def _face(self, lowering: Lowering, output: int, axis: int) -> int:
+        """Return the slot of the output with the axis of a loss as the last one."""
+        order = list(range(len(self.output_shape)))
+        order.append(order.pop(axis % (len(order) + 1) - 1))
+        return lowering.permute(output, self.output_shape, order)
 
     def _place(self) -> Place:
         """Return a function that finds the block of an element of the vector."""

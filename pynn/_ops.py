@@ -106,6 +106,12 @@ LABEL_LOSSES = frozenset(
 )
 """Their target is one class number; all others take a target as wide as the output."""
 
+
+def ignored_label(kind: str, attr: tuple[float, ...]) -> float | None:
+    """Return the label that a loss of these parameters leaves out, if any."""
+    return attr[1] if kind in LABEL_LOSSES and attr and attr[0] else None
+
+
 SCORES = frozenset(
     {"binary_accuracy", "categorical_accuracy", "sparse_categorical_accuracy"}
 )

@@ -86,7 +86,8 @@ class Run:
         shuffle: int,
         steps: int | None = None,
     ) -> None:
-        self.network, self.optimizer, self.rows = network, optimizer, rows
+        self.network, self.optimizer, self.goal = network, optimizer, goal
+        self.take(rows)
         self.count = len(rows.x)
         self.batch = min(batch, self.count)
         passes = -(-self.count // self.batch)
@@ -95,10 +96,15 @@ class Run:
         self.step = self.seen = self.position = 0
         network.sync()
         network.prepare(optimizer)
-        self.goal, self.slots, self.edits = goal, optimizer.slots, edits()
+        self.slots, self.edits = optimizer.slots, edits()
         self._runs = network.runs(optimizer)
         self.plan = network.plan(goal, self.batch, self._runs)
         self.order = np.empty(self.count, np.int64) if self.shuffle else None
+
+    def take(self, rows: Rows) -> None:
+        """Train on `rows`, which are as many as those before."""
+        self.rows = rows
+        self._counts = self.goal.loss.counts(rows.y)
 
     def standing(self) -> dict[str, int]:
         """Return where in the rows this training is, for `resume` and `enter`."""
@@ -243,6 +249,7 @@ class Run:
             epoch=network.epoch,
             position=self.position,
             sums=sums,
+            counts=self._counts,
         )
         passes, steps, bad, optimizer.batches, network.epoch, self.position = result
         return passes, steps, bad

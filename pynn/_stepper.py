@@ -82,7 +82,7 @@ class Stepper(Run):
         saved = [array.copy() for array in moved]
         try:
             sums[0] += network.penalty() * count
-            weight = self.goal.weights(rows.weight, count, count)
+            weight = self.goal.weights(rows.y, rows.weight, count)
             self.plan.forward(
                 vector,
                 stats,
@@ -144,7 +144,7 @@ def single(network: Network, goal: Goal, optimizer: "OptimizerLike", rows: Rows)
         and kept.slots is optimizer.slots
         and kept.edits == edits()
     ):
-        kept.rows = rows
+        kept.take(rows)
         return kept  # type: ignore[no-any-return]
     if len(network.singles) >= _SINGLES:
         network.singles.clear()
@@ -175,7 +175,7 @@ def slopes(
     stats = network.stats
     moved = [vector] if stats is None else [vector, stats]
     before = [array.copy() for array in moved]  # a layer may count what passes
-    weighted = rows._replace(weight=goal.weights(rows.weight, count, count))
+    weighted = rows._replace(weight=goal.weights(rows.y, rows.weight, count))
     try:
         for start in range(0, count, limit):
             x, y, by_row = weighted.part(start, min(start + limit, count))

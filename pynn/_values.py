@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from pynn import _engine
-from pynn._ops import LABEL_LOSSES
+from pynn._ops import LABEL_LOSSES, ignored_label
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Values = np.ndarray[Any, np.dtype[np.float64]]
@@ -60,8 +60,12 @@ def same_rank(y_true: Values, y_pred: Values) -> tuple[Values, Values]:
     return y_true, y_pred
 
 
-def labels_for(y_true: Values, y_pred: Values) -> Values:
+def labels_for(
+    y_true: Values, y_pred: Values, axis: int = -1, ignored: float | None = None
+) -> Values:
     """Return class numbers, one for each vector of `y_pred`, cut to integers.
+
+    Those that equal `ignored` stay as they are.
 
     Raises
     ------
@@ -69,16 +73,17 @@ def labels_for(y_true: Values, y_pred: Values) -> Values:
         If the shapes do not fit or a label names no column.
     """
     shape = y_true.shape
-    if y_true.ndim == y_pred.ndim and shape[-1] == 1:
-        y_true = y_true[..., 0]
-    if y_true.shape != y_pred.shape[:-1]:
+    if y_true.ndim == y_pred.ndim and shape[axis] == 1:
+        y_true = np.squeeze(y_true, axis)
+    if y_true.shape != np.moveaxis(y_pred, axis, -1).shape[:-1]:
         raise ValueError(
             f"labels of shape {shape} do not fit y_pred of shape {y_pred.shape}: "
-            "expected one class number for each vector along its last axis"
+            f"expected one class number for each vector along its {_axis_name(axis)}"
         )
-    labels: Values = np.trunc(y_true)
-    classes = y_pred.shape[-1]
-    wrong = ~((labels >= 0) & (labels < classes))
+    skipped = y_true == ignored
+    labels: Values = np.where(skipped, y_true, np.trunc(y_true))
+    classes = y_pred.shape[axis]
+    wrong = ~((labels >= 0) & (labels < classes) | skipped)
     if wrong.any():
         raise ValueError(
             f"labels: expected class numbers from 0 to {classes - 1}, "
@@ -87,10 +92,20 @@ def labels_for(y_true: Values, y_pred: Values) -> Values:
     return labels
 
 
+def _axis_name(axis: int) -> str:
+    return "last axis" if axis == -1 else f"axis {axis}"
+
+
 def per_vector(
-    kind: str, attr: tuple[float, ...], y_true: Any, y_pred: Any, *, each: bool = False
+    kind: str,
+    attr: tuple[float, ...],
+    y_true: Any,
+    y_pred: Any,
+    axis: int = -1,
+    *,
+    each: bool = False,
 ) -> Values:
-    """Return the value of a loss for each vector along the last axis.
+    """Return the value of a loss for each vector along an axis.
 
     Parameters
     ----------
@@ -98,7 +113,8 @@ def per_vector(
         A row of ``LOSSES``.
     y_true, y_pred : array_like
         Of the same shape, up to a last axis of length 1; class numbers of the shape of
-        `y_pred` without its last axis for the losses that take labels.
+        `y_pred` without that axis for the losses that take labels.
+    axis : int
     each : bool
         One value for each element instead.
     """
@@ -107,10 +123,14 @@ def per_vector(
         raise ValueError(
             "y_pred: expected an array with at least one axis, got shape ()"
         )
+    if not -pred.ndim <= axis < pred.ndim:
+        raise ValueError(f"axis {axis} is none of y_pred of shape {pred.shape}")
     if kind in LABEL_LOSSES:
-        true = labels_for(true, pred)
+        true = labels_for(true, pred, axis, ignored_label(kind, attr))
     else:
         true, pred = same_rank(true, pred)
+        true = np.moveaxis(true, axis, -1)
+    pred = np.moveaxis(pred, axis, -1)
     if each:
         true, pred = true[..., None], pred[..., None]
     shape, width = pred.shape[:-1], pred.shape[-1]
@@ -119,6 +139,12 @@ def per_vector(
     rows = pred.reshape(-1, width)
     values = _engine.loss_values(kind, attr, true.reshape(len(rows), -1), rows)
     return values.reshape(shape)
+
+
+def counted(y_true: Any, ignored: float, shape: tuple[int, ...]) -> Values:
+    """Return, in a shape, 1 for labels that count and 0 for those that are ignored."""
+    mask: Values = np.asarray(numbers(y_true, "y_true") != ignored, np.float64)
+    return mask.reshape(shape)
 
 
 def weights_for(values: Values, sample_weight: Any) -> Values:

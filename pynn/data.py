@@ -160,7 +160,12 @@ def check_shape(where: str, shape: Any) -> tuple[int, ...]:
 
 
 def as_target(
-    y: Any, rows: int, output_shape: tuple[int, ...], label: bool, loss: str
+    y: Any,
+    rows: int,
+    output_shape: tuple[int, ...],
+    label: bool,
+    loss: str,
+    axis: int = -1,
 ) -> Array:
     """Return `y` in the shape that a loss reads it in.
 
@@ -174,19 +179,24 @@ def as_target(
         Whether the loss wants a class number instead of a vector per sample.
     loss : str
         Name of the loss, for messages.
+    axis : int
+        Of the output, which the loss runs along; it is the last one of what is
+        returned.
     """
     array = same_rows(y, rows)
-    wanted = output_shape[:-1] if label else output_shape
+    place = axis % (len(output_shape) + 1) - 1
+    others = output_shape[:place] + output_shape[place + 1 :]
+    wanted = others if label else output_shape
     shape = array.shape[1:]
-    if shape != wanted and shape == (*wanted, 1):
+    if label and shape == (*others[:place], 1, *others[place:]):
+        array = np.squeeze(array, place + 1)
+    elif shape != wanted and shape == (*wanted, 1):
         array = array[..., 0]
     elif shape != wanted and (*shape, 1) == wanted:
         array = array[..., np.newaxis]
     elif shape != wanted:
         raise ValueError(_misfit(array.shape, output_shape, wanted, loss, rows))
-    if label:
-        check_labels(array, output_shape[-1])
-    return array
+    return array if label else np.moveaxis(array, place + 1, -1)
 
 
 def same_rows(y: Any, rows: int) -> Array:
@@ -215,11 +225,15 @@ def _misfit(
     )
 
 
-def check_labels(labels: Array, classes: int) -> None:
-    """Raise ValueError unless all labels are class numbers below `classes`."""
+def check_labels(labels: Array, classes: int, ignored: float | None = None) -> None:
+    """Raise ValueError unless all labels are `ignored` or numbers below `classes`."""
     if labels.size == 0 or (labels.min() >= 0 and labels.max() < classes):
         return
     good = (labels >= 0) & (labels < classes)  # NaN is not good
+    if ignored is not None:
+        good |= labels == ignored
+        if good.all():
+            return
     place = np.unravel_index(int(np.argmin(good)), labels.shape)
     where = ", ".join(map(str, place))
     raise ValueError(

@@ -26,7 +26,9 @@ def loss_of_row(name, parameters):
     family, logits = name.removesuffix("_logits"), name.endswith("_logits")
     cls = next(c for c in CONCRETE if c.kind == family)
     arguments = {"from_logits": True} if logits else {}
-    if "crossentropy" in name and parameters:
+    if "sparse" in name and parameters:
+        arguments["ignore_class"] = int(parameters[1])
+    elif "crossentropy" in name and parameters:
         arguments["label_smoothing"] = parameters[0]
     if name == "huber":
         arguments["delta"] = parameters[0]
@@ -315,9 +317,10 @@ def test_loss_from_logits_reads_the_output(cls, activation):
         (lambda: losses.Huber(delta=0), r"Huber: delta.*\(0, inf\).*got 0"),
         (lambda: losses.BinaryCrossentropy(label_smoothing=2), r"\[0, 1\], got 2"),
         (lambda: losses.BinaryCrossentropy(from_logits="yes"), "from_logits.*'yes'"),
-        (lambda: losses.CategoricalCrossentropy(axis=1), "axis: expected -1"),
-        (lambda: losses.CosineSimilarity(axis=0), "axis: expected -1"),
-        (lambda: losses.SparseCategoricalCrossentropy(ignore_class=0), "ignore_class"),
+        (lambda: losses.CategoricalCrossentropy(axis="last"), "axis: expected an int"),
+        (lambda: losses.CosineSimilarity(axis=-9), "axis: expected an int"),
+        (lambda: losses.SparseCategoricalCrossentropy(ignore_class=0.5), "ignore_cl"),
+        (lambda: losses.SparseCategoricalCrossentropy(ignore_class=1 << 25), "at most"),
     ],
 )
 def test_bad_options(make, words):

@@ -11,7 +11,8 @@ import numpy as np
 
 from pynn._checks import one_of
 from pynn._names import snake_case
-from pynn._values import Values, per_vector, weights_for
+from pynn._ops import ignored_label
+from pynn._values import Values, counted, per_vector, weights_for
 from pynn.losses import _own
 
 REDUCTIONS = (
@@ -46,11 +47,14 @@ class Loss:
         Row of the core's table of losses.
     attr : tuple of float
         Its parameters.
+    along : int
+        The axis of the output that a value is about.
     """
 
     kind: ClassVar[str] = ""
     fields: ClassVar[tuple[str, ...]] = ()
     from_logits: bool = False
+    along: int = -1
 
     def __init__(
         self,
@@ -79,7 +83,20 @@ class Loss:
         """What decides about the values: equal for losses that are alike."""
         if self.python:
             return self
-        return type(self), self.kind, self.attr, self.from_logits
+        return type(self), self.kind, self.attr, self.from_logits, self.along
+
+    @property
+    def ignored(self) -> float | None:
+        """The label that costs nothing and counts for nothing, if there is one."""
+        return ignored_label(self.kind, self.attr)
+
+    def counts(self, y: Any) -> Values | None:
+        """Return the share of each sample's labels that count; None if all do."""
+        if self.ignored is None:
+            return None
+        mask = counted(y, self.ignored, (len(y), -1))
+        found: Values = mask.mean(axis=1)
+        return found
 
     @property
     def python(self) -> bool:
@@ -121,31 +138,32 @@ class Loss:
             If the shapes do not fit, or labels name no column.
         """
         values = self.values(y_true, y_pred)
-        weight = None
+        weight: Any = np.ones(values.shape)
         if sample_weight is not None:
             weight = np.broadcast_to(weights_for(values, sample_weight), values.shape)
             values = values * weight
         if self.reduction in ("none", None):
             return values
-        total, count = float(values.sum()), float(values.size)
         if self.reduction == "sum":
-            return total
-        if self.reduction == "mean_with_sample_weight" and weight is not None:
-            count = float(weight.sum())
+            return float(values.sum())
         if values.size == 0:
             raise ValueError(f"{type(self).__name__}: there are no samples to average")
-        return total / count if count else 0.0
+        if self.reduction != "mean_with_sample_weight":
+            weight = np.ones(values.shape)
+        if self.ignored is not None:
+            weight = weight * counted(y_true, self.ignored, values.shape)
+        count = float(weight.sum())
+        return float(values.sum()) / count if count else 0.0
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Return the loss of each vector along the last axis, neither weighted nor
-        reduced.
+        """Return the loss of each vector along the axis, neither weighted nor reduced.
 
         A loss of your own gets float64 arrays with the batch as first axis, and returns
         a value for each sample (further axes are averaged), or one for all.
         """
         loss = self.for_targets(y_true)
         kind, attr, _ = loss.lowered(None)
-        return per_vector(kind, attr, y_true, y_pred)
+        return per_vector(kind, attr, y_true, y_pred, self.along)
 
     gradient: Any = None
     """In a loss of your own, ``gradient(y_true, y_pred)``: the derivative of each

@@ -48,12 +48,25 @@ class _Focal(Loss):
         self.from_logits = flag(from_logits, f"{who}: from_logits")
         where = f"{who}: label_smoothing"
         self.label_smoothing = real(label_smoothing, where, "[0, 1]")
-        self.axis = check_axis(axis, who)
+        self.axis = self.along = check_axis(axis, who)
+
+    def call(self, y_true: Any, y_pred: Any) -> Values:
+        """Return the loss of each vector along the axis."""
+        return self.cost(*self._turned(y_true, y_pred))
 
     def gradient(self, y_true: Values, y_pred: Values) -> Values:
         """Return the derivative of each sample's value by its prediction."""
-        places = y_pred[0].size // y_pred.shape[-1] if len(y_pred) else 1
-        return self.slope(y_true, y_pred) / places
+        y, p = self._turned(y_true, y_pred)
+        places = p[0].size // p.shape[-1] if len(p) else 1
+        return np.moveaxis(self.slope(y, p), -1, self.axis) / places
+
+    def _turned(self, y_true: Values, y_pred: Values) -> tuple[Values, Values]:
+        """Return both with the axis as the last one."""
+        return np.moveaxis(y_true, self.axis, -1), np.moveaxis(y_pred, self.axis, -1)
+
+    def cost(self, y_true: Values, y_pred: Values) -> Values:
+        """Return the value of each vector along the last axis."""
+        raise NotImplementedError(f"{type(self).__name__}.cost")
 
     def slope(self, y_true: Values, y_pred: Values) -> Values:
         """Return the derivative of the value of each vector along the last axis."""
@@ -76,7 +89,7 @@ class BinaryFocalCrossentropy(_Focal):
     label_smoothing : float
         s in [0, 1]: ``y * (1 - s) + s / 2`` takes the place of y.
     axis : int
-        Only -1.
+        Which the mean runs over; in training not 0, the batch.
     reduction, name, dtype
         See `Loss`.
     """
@@ -118,8 +131,7 @@ class BinaryFocalCrossentropy(_Focal):
         change = inside * ((1.0 - y) / (1.0 - cut) - y / cut)
         return y, p, weight, cross, change
 
-    def call(self, y_true: Any, y_pred: Any) -> Values:
-        """Return the loss of each vector along the last axis."""
+    def cost(self, y_true: Values, y_pred: Values) -> Values:
         y, p, weight, cross, _ = self._parts(y_true, y_pred)
         focus, _ = _focus(y * (1.0 - p) + (1.0 - y) * p, self.gamma)
         found: Values = (weight * focus * cross).mean(axis=-1)
@@ -147,7 +159,7 @@ class CategoricalFocalCrossentropy(_Focal):
     label_smoothing : float
         s in [0, 1]: ``y * (1 - s) + s / classes`` takes the place of y.
     axis : int
-        Only -1.
+        Of the classes; in training not 0, the batch.
     reduction, name, dtype
         See `Loss`.
     """
@@ -177,8 +189,7 @@ class CategoricalFocalCrossentropy(_Focal):
         whole = p.sum(axis=-1, keepdims=True)
         return y, p / whole, whole
 
-    def call(self, y_true: Any, y_pred: Any) -> Values:
-        """Return the loss of each vector along the last axis."""
+    def cost(self, y_true: Values, y_pred: Values) -> Values:
         y, share, _ = self._parts(y_true, y_pred)
         cut, _ = _clipped(share)
         focus, _ = _focus(1.0 - cut, self.gamma)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from pynn._checks import flag, real
+from pynn._checks import flag, integer, real
 from pynn._values import Values
 from pynn.losses._base import Loss
 from pynn.losses._regression import check_axis
@@ -37,7 +37,7 @@ class _CrossEntropy(Loss):
         self.label_smoothing = real(
             label_smoothing, f"{who}: label_smoothing", "[0, 1]"
         )
-        self.axis = check_axis(axis, who)
+        self.axis = self.along = check_axis(axis, who)
 
     @property
     def attr(self) -> tuple[float, ...]:
@@ -62,7 +62,7 @@ class BinaryCrossentropy(_CrossEntropy):
     label_smoothing : float
         s in [0, 1]: ``y * (1 - s) + s / 2`` takes the place of y.
     axis : int
-        Only -1.
+        Which the mean runs over.
     reduction, name, dtype
         See `Loss`.
     """
@@ -81,13 +81,31 @@ class CategoricalCrossentropy(_CrossEntropy):
     label_smoothing : float
         s in [0, 1]: ``y * (1 - s) + s / classes`` takes the place of y.
     axis : int
-        Only -1.
+        Of the classes. In training not 0, the batch; and only along the last one the
+        loss is computed from what goes into a softmax before it.
     reduction, name, dtype
         See `Loss`.
     """
 
     kind = "categorical_crossentropy"
     activation = "softmax"
+
+
+_FIRST_INEXACT = 1 << 24  # integer above which float32 confuses neighbours
+
+
+def check_label(label: Any, who: str) -> int | None:
+    """Return the label to ignore as an integer that float32 knows, or None."""
+    where = f"{who}: ignore_class"
+    found = None if label is None else integer(label, where, -_FIRST_INEXACT)
+    if found is not None and found > _FIRST_INEXACT:
+        raise ValueError(f"{where}: expected at most {_FIRST_INEXACT}, got {found}")
+    return found
+
+
+def sparse_attr(ignored: int | None) -> tuple[float, ...]:
+    """Return the core's parameters of a cross-entropy with class numbers."""
+    return () if ignored is None else (1.0, float(ignored))
 
 
 class SparseCategoricalCrossentropy(_CrossEntropy):
@@ -97,37 +115,36 @@ class SparseCategoricalCrossentropy(_CrossEntropy):
     ----------
     from_logits : bool
         The prediction is what goes into a softmax, not what comes out.
-    ignore_class : None
-        Known from Keras; not supported.
+    ignore_class : int, optional
+        Label of samples that cost nothing and do not count in means; it need not be
+        the number of a class.
+    reduction : str or None
+        See `Loss`.
     axis : int
-        Only -1.
-    reduction, name, dtype
+        As for `CategoricalCrossentropy`.
+    name, dtype
         See `Loss`.
     """
 
     kind = "sparse_categorical_crossentropy"
     activation = "softmax"
-    fields = ("from_logits", "axis")
+    fields = ("from_logits", "ignore_class", "axis")
 
     def __init__(
         self,
         from_logits: bool = False,
         ignore_class: int | None = None,
-        axis: int = -1,
         reduction: str | None = "sum_over_batch_size",
+        axis: int = -1,
         name: str | None = None,
         dtype: object = None,
     ) -> None:
         super().__init__(from_logits, 0.0, axis, reduction, name, dtype)
-        if ignore_class is not None:
-            raise ValueError(
-                "SparseCategoricalCrossentropy: ignore_class is not supported; "
-                "give those samples the weight 0"
-            )
+        self.ignore_class = check_label(ignore_class, type(self).__name__)
 
     @property
     def attr(self) -> tuple[float, ...]:
-        return ()
+        return sparse_attr(self.ignore_class)
 
 
 class KLDivergence(Loss):
@@ -174,7 +191,7 @@ def sparse_categorical_crossentropy(
     axis: int = -1,
 ) -> Values:
     """Return `SparseCategoricalCrossentropy` of each sample."""
-    loss = SparseCategoricalCrossentropy(from_logits, ignore_class, axis)
+    loss = SparseCategoricalCrossentropy(from_logits, ignore_class, axis=axis)
     return loss.values(y_true, y_pred)
 
 

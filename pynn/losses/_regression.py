@@ -8,16 +8,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from pynn._checks import real
+from pynn._checks import integer, real
+from pynn._ops import MAX_DIMS
 from pynn._values import Values
 from pynn.losses._base import Loss
 
 
 def check_axis(axis: Any, who: str) -> int:
-    """Return -1, the one axis along which losses are computed, or raise ValueError."""
-    if axis != -1 or isinstance(axis, bool):
-        raise ValueError(f"{who}: axis: expected -1 (the last axis), got {axis!r}")
-    return -1
+    """Return a number that may be that of an axis, or raise ValueError."""
+    return integer(axis, f"{who}: axis", -MAX_DIMS)
 
 
 class MeanSquaredError(Loss):
@@ -90,7 +89,7 @@ class CosineSimilarity(Loss):
     Parameters
     ----------
     axis : int
-        Only -1.
+        Of the vectors; in training not 0, the batch.
     reduction, name, dtype
         See `Loss`.
     """
@@ -106,7 +105,7 @@ class CosineSimilarity(Loss):
         dtype: object = None,
     ) -> None:
         super().__init__(reduction, name, dtype)
-        self.axis = check_axis(axis, "CosineSimilarity")
+        self.axis = self.along = check_axis(axis, "CosineSimilarity")
 
 
 def mean_squared_error(y_true: Any, y_pred: Any) -> Values:

@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from pynn._names import snake_case, unique_name
-from pynn._values import Values, numbers, per_vector, weights_for
+from pynn._ops import ignored_label
+from pynn._values import Values, counted, numbers, per_vector, weights_for
 
 
 class Metric:
@@ -157,6 +158,7 @@ class MeanMetric(_Average):
     """
 
     kind: ClassVar[str]
+    axis: int = -1
 
     def __init__(self, name: str | None = None, dtype: object = None) -> None:
         super().__init__(name or snake_case(type(self).__name__), dtype)
@@ -173,7 +175,12 @@ class MeanMetric(_Average):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Take in a batch; see `Metric.update_state`."""
-        values = per_vector(self.kind, self.attr_for(y_true), y_true, y_pred)
+        attr = self.attr_for(y_true)
+        values = per_vector(self.kind, attr, y_true, y_pred, self.axis)
+        ignored = ignored_label(self.kind, attr)
+        if sample_weight is not None and ignored is not None:
+            mask = counted(y_true, ignored, values.shape)
+            sample_weight = weights_for(values, sample_weight) * mask
         self.add(values, sample_weight)
 
 

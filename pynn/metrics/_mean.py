@@ -8,6 +8,8 @@ from typing import Any, ClassVar
 
 from pynn._checks import flag, real
 from pynn._values import Values, only_zeros_and_ones, per_vector
+from pynn.losses._probabilistic import check_label, sparse_attr
+from pynn.losses._regression import check_axis
 from pynn.metrics._base import MeanMetric
 
 
@@ -99,11 +101,12 @@ class CosineSimilarity(MeanMetric):
     name : str
     dtype : optional
     axis : int
-        Only -1.
+        Of the vectors.
     """
 
     kind = "cosine_similarity"
     direction = "up"
+    fields = ("axis",)
 
     def __init__(
         self,
@@ -111,9 +114,8 @@ class CosineSimilarity(MeanMetric):
         dtype: object = None,
         axis: int = -1,
     ) -> None:
-        if axis != -1:
-            raise ValueError(f"CosineSimilarity: axis: expected -1, got {axis!r}")
         super().__init__(name, dtype)
+        self.axis = check_axis(axis, "CosineSimilarity")
 
     @staticmethod
     def finish(total: float, count: float) -> float:
@@ -174,10 +176,11 @@ class CategoricalCrossentropy(BinaryCrossentropy):
     label_smoothing : float
         s in [0, 1]: ``y * (1 - s) + s / classes`` takes the place of y.
     axis : int
-        Only -1.
+        Of the classes.
     """
 
     _family = "categorical_crossentropy"
+    fields = ("from_logits", "label_smoothing", "axis")
 
     def __init__(
         self,
@@ -187,9 +190,8 @@ class CategoricalCrossentropy(BinaryCrossentropy):
         label_smoothing: float = 0.0,
         axis: int = -1,
     ) -> None:
-        if axis != -1:
-            raise ValueError(f"{type(self).__name__}: axis: expected -1, got {axis!r}")
         super().__init__(name, dtype, from_logits, label_smoothing)
+        self.axis = check_axis(axis, type(self).__name__)
 
 
 class SparseCategoricalCrossentropy(CategoricalCrossentropy):
@@ -201,14 +203,15 @@ class SparseCategoricalCrossentropy(CategoricalCrossentropy):
     dtype : optional
     from_logits : bool
         The prediction is what goes into a softmax.
-    ignore_class : None
-        Known from Keras; not supported.
+    ignore_class : int, optional
+        Label of samples whose value is 0; they count in the mean unless there are
+        sample weights.
     axis : int
-        Only -1.
+        Of the classes.
     """
 
     _family = "sparse_categorical_crossentropy"
-    fields = ("from_logits",)
+    fields = ("from_logits", "ignore_class", "axis")
 
     def __init__(
         self,
@@ -218,15 +221,12 @@ class SparseCategoricalCrossentropy(CategoricalCrossentropy):
         ignore_class: int | None = None,
         axis: int = -1,
     ) -> None:
-        if ignore_class is not None:
-            raise ValueError(
-                "SparseCategoricalCrossentropy: ignore_class is not supported"
-            )
         super().__init__(name, dtype, from_logits, 0.0, axis)
+        self.ignore_class = check_label(ignore_class, type(self).__name__)
 
     @property
     def attr(self) -> tuple[float, ...]:
-        return ()
+        return sparse_attr(self.ignore_class)
 
 
 class BinaryAccuracy(MeanMetric):

@@ -33,6 +33,8 @@ LOSS_PARAMETERS = {
     "binary_crossentropy_logits": [(0.0,), (0.1,)],
     "categorical_crossentropy": [(0.0,), (0.1,)],
     "categorical_crossentropy_logits": [(0.0,), (0.1,)],
+    "sparse_categorical_crossentropy": [(), (1.0, 2.0)],
+    "sparse_categorical_crossentropy_logits": [(), (1.0, 2.0)],
     "hinge": [(0.0,), (1.0,)],
     "squared_hinge": [(0.0,), (1.0,)],
     "binary_accuracy": [(0.5,), (0.25,)],

@@ -105,12 +105,20 @@ def categorical_crossentropy_logits(target, pred, smoothing=0.0):
     return value, softmax(pred) * y.sum(axis=1, keepdims=True) - y
 
 
-def sparse_categorical_crossentropy(target, pred):
-    return categorical_crossentropy(one_hot(target, pred.shape[1]), pred)
+def _of_labels(loss, target, pred, ignores, ignored):
+    """`loss` of one-hot labels; those that are ignored cost nothing."""
+    counts = (np.asarray(target) != ignored) if ignores else np.ones(len(pred), bool)
+    label = np.where(counts, target, 0)
+    value, gradient = loss(one_hot(label, pred.shape[1]), pred)
+    return np.where(counts, value, 0.0), gradient * counts[:, None]
 
 
-def sparse_categorical_crossentropy_logits(target, pred):
-    return categorical_crossentropy_logits(one_hot(target, pred.shape[1]), pred)
+def sparse_categorical_crossentropy(target, pred, ignores=0.0, ignored=0.0):
+    return _of_labels(categorical_crossentropy, target, pred, ignores, ignored)
+
+
+def sparse_categorical_crossentropy_logits(target, pred, ignores=0.0, ignored=0.0):
+    return _of_labels(categorical_crossentropy_logits, target, pred, ignores, ignored)
 
 
 def poisson(target, pred):

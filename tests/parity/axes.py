@@ -91,6 +91,11 @@ LOSSES: dict[str, Goal] = {
         3,
         "softmax",
     ),
+    "sparse_categorical_crossentropy_ignore_logits": Goal(
+        lambda k: k.losses.SparseCategoricalCrossentropy(True, ignore_class=0),
+        "labels",
+        3,
+    ),
     "binary_focal": Goal(
         lambda k: k.losses.BinaryFocalCrossentropy(apply_class_balancing=True),
         "binary",

@@ -14,6 +14,7 @@ METRICS: dict[str, tuple[str, Maker]] = {
             k.metrics.SparseTopKCategoricalAccuracy(k=2),
             k.metrics.SparseCategoricalAccuracy(),
             k.metrics.SparseCategoricalCrossentropy(),
+            k.metrics.SparseCategoricalCrossentropy("left", ignore_class=2),
         ],
     ),
     "one_hot": (

@@ -28,6 +28,9 @@ Where Keras is at odds with itself, pynn follows one of its backends or raises:
   ones.
 * Keras on PyTorch shows the counts of validation (`TruePositives`, ...) as those of
   training; pynn shows each.
+* A loss along another axis than the last is computed from probabilities as on arrays,
+  also after a softmax; `label_smoothing` counts the classes along that axis, not along
+  the last one.
 * `metrics_names` are the keys of the history, not `["loss", "compile_metrics"]`.
 """
 
