@@ -29,10 +29,11 @@ class Batchwise(Filed):
         Returns
         -------
         float, list or dict
-            As `evaluate`, averaged over all rows since `reset_metrics`.
+            As `evaluate`: loss and metrics of these rows, before the step.
         """
         _, objective = self._needs_compile("train_on_batch")
         rows = self._rows(x, y, sample_weight, class_weight)
+        objective.reset()
         run = self._single(rows)
         sums = run.new_sums()
         outputs = run.watch() if objective.python else None
@@ -40,7 +41,8 @@ class Batchwise(Filed):
         run.network.epoch -= 1  # a step is no epoch
         if outputs is not None:
             objective.update_python(*outputs())
-        return objective.report(*objective.add(sums[0], run.count), return_dict)
+        objective.note(sums[0], run.count)
+        return objective.report(return_dict)
 
     def test_on_batch(
         self,
@@ -49,19 +51,20 @@ class Batchwise(Filed):
         sample_weight: Any = None,
         return_dict: bool = False,
     ) -> Any:
-        """Evaluate all given rows; values are averaged since `reset_metrics`."""
+        """Return loss and metrics of all given rows, as `evaluate` does."""
         _, objective = self._needs_compile("test_on_batch")
         rows = self._rows(x, y, sample_weight)
-        sums = evaluate_rows(self, rows, None, len(rows.x))
-        return objective.report(*objective.add(sums, len(rows.x)), return_dict)
+        objective.reset()
+        objective.note(evaluate_rows(self, rows, None, len(rows.x)), len(rows.x))
+        return objective.report(return_dict)
 
     def reset_metrics(self) -> None:
-        """Start the averages of `train_on_batch` and `test_on_batch` again."""
+        """Forget what `get_metrics_result` tells of."""
         if self._objective is not None:
             self._objective.reset()
 
     def get_metrics_result(self) -> dict[str, Any]:
-        """Return loss and metrics by name, since the last epoch or reset began."""
+        """Return loss and metrics of the last epoch, evaluation or batch, by name."""
         _, objective = self._needs_compile("get_metrics_result")
         return objective.now()
 

@@ -179,30 +179,24 @@ class Objective:
         for i, metric in enumerate(self.python):
             metric.update_state(y, out, weight if i >= self._plain else None)
 
-    def add(self, sums: Array, rows: int) -> tuple[Array, int]:
-        """Add sums to those since `reset`; return all of them and their rows."""
-        before, count = self._seen or (0.0, 0)
-        self._seen = sums + before, rows + count
-        return self._seen
-
     def note(self, sums: Array, rows: int) -> None:
-        """Take sums for those since `reset`, for whoever asks afterwards."""
+        """Keep sums for whoever asks afterwards."""
         self._seen = sums, rows
 
     def now(self) -> dict[str, float]:
-        """Return loss and metrics since `reset`; zeros when nothing was seen."""
+        """Return loss and metrics of what was noted; zeros when nothing was."""
         sums, rows = self._seen or (np.zeros(self.n_sums), 1)
         return self.finish(sums, rows)
 
-    def report(self, sums: Array, rows: int, as_dict: bool) -> Any:
-        """Return what `evaluate` does: a dict, a list, or the loss alone."""
-        values = self.finish(sums, rows)
+    def report(self, as_dict: bool) -> Any:
+        """Return `now` as `evaluate` does: a dict, a list, or the loss alone."""
+        values = self.now()
         if as_dict:
             return values
         return list(values.values()) if len(values) > 1 else values["loss"]
 
     def reset(self) -> None:
-        """Start the sums of `add`, and all metrics, again."""
+        """Forget what was noted, and start all metrics again."""
         self._seen = None
         self.reset_python()
 

@@ -28,6 +28,8 @@ Where Keras is at odds with itself, pynn follows one of its backends or raises:
   ones.
 * Keras on PyTorch shows the counts of validation (`TruePositives`, ...) as those of
   training; pynn shows each.
+* `train_on_batch` and `test_on_batch` tell of the rows of the call alone, as in Keras
+  {version}; older ones averaged over all calls.
 * A loss along another axis than the last is computed from probabilities as on arrays,
   also after a softmax; `label_smoothing` counts the classes along that axis, not along
   the last one.
