@@ -76,12 +76,12 @@ class Batchwise(Filed):
         sample_weight: Any = None,
         training: bool = True,
     ) -> float:
-        """Return the loss of predictions, averaged over the rows.
+        """Return the loss of predictions and the penalties on weights.
 
         Parameters
         ----------
         x
-            Known from Keras; not looked at.
+            Known from Keras; not looked at, so that penalties on outputs are left out.
         y, y_pred : array_like (n, ...)
         sample_weight : array_like (n,), optional
         training : bool
@@ -94,7 +94,28 @@ class Batchwise(Filed):
         target = objective.target(y, len(out), out.shape[1:])
         assert objective.loss is not None
         weight = as_weights(sample_weight, len(out))
-        return float(objective.loss(target, out, weight))
+        value = objective.loss(objective.turned_back(target), out, weight)
+        return float(value) + sum(self.losses)
+
+    def compute_metrics(
+        self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
+    ) -> dict[str, Any]:
+        """Let the metrics see predictions; return what `get_metrics_result` does.
+
+        Parameters
+        ----------
+        x
+            Known from Keras; not looked at.
+        y, y_pred : array_like (n, ...)
+        sample_weight : array_like (n,), optional
+            For the weighted metrics.
+        """
+        del x
+        _, objective = self._needs_compile("compute_metrics")
+        out = as_rows(y_pred, "y_pred")
+        target = objective.target(y, len(out), out.shape[1:])
+        objective.update(target, out, as_weights(sample_weight, len(out)))
+        return objective.now()
 
     def gradients(
         self,

@@ -171,17 +171,35 @@ class Objective:
             done[key] = [metric.finish(s, count) for s, count in pairs]
         return dict(sorted(done.items()))
 
+    def turned_back(self, y: Array) -> Array:
+        """Return targets with axes as the output has them."""
+        assert self.loss is not None
+        if self.loss.python or self.takes_labels:
+            return y
+        return np.moveaxis(y, -1, self.loss.along)
+
     def update_python(self, y: Array, out: Array, weight: Array | None) -> None:
         """Let the metrics that are not computed in C see a batch."""
-        assert self.loss is not None
-        if not (self.loss.python or self.takes_labels):
-            y = np.moveaxis(y, -1, self.loss.along)
+        given = self.turned_back(y)
         for i, metric in enumerate(self.python):
-            metric.update_state(y, out, weight if i >= self._plain else None)
+            metric.update_state(given, out, weight if i >= self._plain else None)
 
     def note(self, sums: Array, rows: int) -> None:
         """Keep sums for whoever asks afterwards."""
         self._seen = sums, rows
+
+    def update(self, y: Array, out: Array, weight: Array | None) -> None:
+        """Let all metrics see a batch; the loss stays what it is."""
+        sums, rows = self._seen or (np.zeros(self.n_sums), 0)
+        total, seen = np.array(sums), rows + len(out)
+        total[0] *= seen / rows if rows else 0.0
+        for i, metric in enumerate(self.core, 1):
+            metric.reset_state()
+            metric.update_state(y, out)
+            total[i] += metric.total
+            metric.reset_state()
+        self._seen = total, seen
+        self.update_python(y, out, weight)
 
     def now(self) -> dict[str, float]:
         """Return loss and metrics of what was noted; zeros when nothing was."""
@@ -192,7 +210,7 @@ class Objective:
         """Return `now` as `evaluate` does: a dict, a list, or the loss alone."""
         values = self.now()
         if as_dict:
-            return values
+            return dict(sorted(values.items()))
         return list(values.values()) if len(values) > 1 else values["loss"]
 
     def reset(self) -> None:

@@ -47,7 +47,7 @@ class Exam(NamedTuple):
             sums, rows = evaluate_rows(model, data, hooks, self.batch), len(data.x)
         objective.note(sums, rows)
         values = objective.finish(sums, rows)
-        hooks.on_test_end(values)
+        hooks.on_test_end(dict(sorted(values.items())))
         return values
 
     def _limit(self, rows: int) -> int:

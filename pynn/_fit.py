@@ -46,6 +46,7 @@ class Fit:
             seconds = real(seconds, "fit: max_seconds", "(0, inf)")
         self.end = inf if seconds is None else monotonic() + seconds
         self.warned = False
+        self.logs: dict[str, Any] = {}  # of the last epoch
 
     def run(self, model: "Trainer", run: "Run | Stream", callbacks: Any) -> History:
         """Train `model`; whatever interrupts this leaves it as the last step did."""
@@ -75,7 +76,7 @@ class Fit:
             model._standing = model._resumed = None
         if self.epochs > self.start:
             optimizer.finalize_variable_values(model.trainable_weights)
-        hooks.on_train_end()
+        hooks.on_train_end(self.logs)
         return history
 
     @property
@@ -129,7 +130,8 @@ class Fit:
             run.end_epoch()
             if self.validation is not None and self._validates(epoch):
                 logs |= self._validate(model, self.validation, hooks)
-            hooks.on_epoch_end(epoch, dict(sorted(logs.items())))
+            self.logs = dict(sorted(logs.items()))
+            hooks.on_epoch_end(epoch, dict(self.logs))
             if model.stop_training:
                 break
 

@@ -6,7 +6,7 @@ import pytest
 from fitting import CLASSES, WIDTH, data, net
 
 import pynn
-from pynn import layers, metrics, optimizers
+from pynn import layers, metrics, optimizers, regularizers
 
 
 def compiled(optimizer="adam", **rest):
@@ -20,7 +20,7 @@ def bits(model):
 
 
 def test_steps_equal_a_fit(rng):
-    """Batch by batch, of several sizes in turn; averages run until they are reset."""
+    """Batch by batch, of several sizes in turn; each tells of its own rows."""
     x, y = data(rng)
     whole, single = net(dropout=0.25), net(dropout=0.25)
     single.set_weights(whole.get_weights())
@@ -146,6 +146,21 @@ def test_gradients(rng):
     assert np.abs(slope).max() > 0
 
 
+def test_metrics_of_predictions(rng):
+    """Metrics gather; the loss stays that of what was evaluated."""
+    x, y = data(rng)
+    model = compiled(metrics=["accuracy", metrics.SparseTopKCategoricalAccuracy(2)])
+    out = model.predict(x, verbose=0)
+    model.reset_metrics()
+    values = model.evaluate(x, y, verbose=0, return_dict=True)
+    assert model.compute_metrics(x, y, out) == pytest.approx(values)
+    wrong = (y + 1) % CLASSES
+    found = model.compute_metrics(x, wrong, out)
+    assert found["loss"] == pytest.approx(values["loss"])
+    right = 2 * (out.argmax(1) == y).mean() + (out.argmax(1) == wrong).mean()
+    assert found["accuracy"] == pytest.approx(right / 3)
+
+
 def test_loss_of_predictions(rng):
     x, y = data(rng)
     weight = rng.uniform(0.5, 2, len(x))
@@ -154,6 +169,11 @@ def test_loss_of_predictions(rng):
     got = model.compute_loss(y=y, y_pred=out, sample_weight=weight)
     expected = model.evaluate(x, y, sample_weight=weight, verbose=0)
     np.testing.assert_allclose(got, expected, rtol=1e-12)
+    for layer in model.layers[-1:]:
+        layer.kernel.regularizer = regularizers.L2(0.1)
+    penalized = model.compute_loss(y=y, y_pred=out, sample_weight=weight)
+    assert penalized == pytest.approx(got + sum(model.losses), rel=1e-14)
+    assert penalized > got
     with pytest.raises(ValueError, match="compute_loss: expected y and y_pred"):
         model.compute_loss(x, y)
 

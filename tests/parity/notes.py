@@ -149,7 +149,6 @@ ABSENT: dict[str, str] = {
     r".*\.(\w*dtype|dtype_policy)": _DTYPE,
     r".*\.(compute_mask|supports_masking)": _RNN,
     r".*\.(compute_output_spec|input_spec|path|metrics_variables)": _INSIDE,
-    r".*\.(compute_metrics|losses)": _RARE,
     r"layers\.Layer\.metrics": "metrics belong to models",
     r"Sequential\.(jit_compile|run_eagerly)": "nothing is compiled at run time",
     r"Sequential\.export": "no export to other formats yet",
