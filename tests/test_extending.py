@@ -17,7 +17,11 @@ def named(code):
 
 
 def test_there_are_examples():
-    assert len(EXAMPLES) >= 9
+    """One at least under each heading that names a part."""
+    sections = re.split(r"^## ", PAGE.read_text(), flags=re.M)[1:]
+    parts = [part for part in sections if re.match(r"An? ", part)]
+    assert len(parts) == 10
+    assert [part.split("\n")[0] for part in parts if "```python" not in part] == []
 
 
 @pytest.mark.parametrize("number", range(len(EXAMPLES)), ids=map(named, EXAMPLES))
