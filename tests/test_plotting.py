@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Pictures: what they show is what the data say, and they leave nothing behind."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -87,6 +89,20 @@ def test_compare():
     assert list(lines(validation)) == ["one"]
     assert training.get_yscale() == "log"
     assert training.get_ylim() == validation.get_ylim()
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["one", "two"]
+
+
+def test_compare_runs_that_share_nothing():
+    runs = {"one": {"loss": [1.0]}, "two": {"val_loss": [1.0]}}
+    (legend,) = plotting.compare(runs).legends
+    assert [text.get_text() for text in legend.get_texts()] == ["one", "two"]
+    with pytest.raises(ValueError, match=r"no \['f1'\]; it has \['loss', 'val_loss'\]"):
+        plotting.compare(runs, ["loss", "f1"])
+    with pytest.raises(ValueError, match="compare"):
+        plotting.compare({})
+    with pytest.raises(ValueError, match="no metrics to draw"):
+        plotting.compare(runs, [])
 
 
 def test_activations():
@@ -96,6 +112,19 @@ def test_activations():
     assert curve["f(x)"].get_ydata()[middle] == pytest.approx(0.5)
     assert curve["f '(x)"].get_ydata()[middle] == pytest.approx(0.25)
     assert [axis.get_title() for axis in figure.axes] == ["sigmoid", "softplus"]
+    with pytest.raises(ValueError, match="a name at least"):
+        plotting.activations([])
+
+
+def test_activations_of_whole_rows():
+    axis = plotting.activations(["softmax"]).axes[0]
+    curve = lines(axis)
+    x = curve["f(x)"].get_xdata()
+    p = np.exp(x) / (np.exp(x) + 1 + np.e)
+    np.testing.assert_allclose(curve["f(x)"].get_ydata(), p, rtol=1e-12)
+    # central differences with a step of 1e-4
+    np.testing.assert_allclose(curve["f '(x)"].get_ydata(), p * (1 - p), atol=1e-8)
+    assert axis.get_title() == "softmax of (x, 0, 1), first output"
 
 
 def test_model(model):
@@ -134,7 +163,8 @@ def test_decision_boundary(rng, units):
     axis = plotting.decision_boundary(model, x, y, steps=20).axes[0]
     points = np.concatenate([c.get_offsets() for c in axis.collections if _scatter(c)])
     assert len(points) == 30
-    assert axis.get_legend().get_title().get_text() == "class"
+    (legend,) = axis.figure.legends
+    assert legend.get_title().get_text() == "class"
 
 
 def _scatter(collection):
@@ -144,6 +174,19 @@ def _scatter(collection):
 def test_decision_boundary_needs_a_plane(model):
     with pytest.raises(ValueError, match=r"expected \(n, 2\), got \(5, 3\)"):
         plotting.decision_boundary(model, np.zeros((5, 3)), np.zeros(5))
+    with pytest.raises(ValueError, match=r"each of 5 samples of X, got y of.*\(3,\)"):
+        plotting.decision_boundary(model, np.zeros((5, 2)), np.zeros(3))
+    with pytest.raises(ValueError, match=r"labels: expected 2 names, got \['a'\]"):
+        plotting.decision_boundary(model, np.zeros((2, 2)), [0, 1], ["a"])
+
+
+def test_many_classes_are_told_apart(rng):
+    model = pynn.Sequential([pynn.Input((2,)), layers.Dense(12, "softmax")])
+    x = rng.normal(size=(36, 2))
+    axis = plotting.decision_boundary(model, x, np.arange(36) % 12, steps=5).axes[0]
+    marks = [c for c in axis.collections if _scatter(c)]
+    looks = {(tuple(c.get_facecolor()[0]), len(c.get_paths()[0])) for c in marks}
+    assert len(looks) == 12
 
 
 def test_confusion_matrix():
@@ -163,8 +206,23 @@ def test_confusion_matrix_of_probabilities():
     assert texts(figure) == ["1", "0", "0", "1"]
     figure = plotting.confusion_matrix(np.eye(2), np.array([[0.2, 0.8], [0.3, 0.7]]))
     assert texts(figure) == ["0", "1", "0", "1"]
-    with pytest.raises(ValueError, match="1 true classes, 2 predicted"):
-        plotting.confusion_matrix([1], [1, 0])
+
+
+@pytest.mark.parametrize(
+    ("true", "pred", "match"),
+    [
+        ([1], [1, 0], "1 true classes, 2 predicted"),
+        ([0, 1], [-1, 0], "0, 1, ..., got"),
+        ([0, 1], [0.2, 0.7], "0, 1, ..., got"),
+        ([], [], "got float64 of shape"),
+        ([0, 1], ["0", "1"], "got <U1"),
+        ([0, 300], [0, 1], "at most 200 classes, got number 300"),
+        ([0, 2], [0, 1], "labels: expected 3 names"),
+    ],
+)
+def test_confusion_matrix_of_something_else(true, pred, match):
+    with pytest.raises(ValueError, match=match):
+        plotting.confusion_matrix(true, pred, labels=["a", "b"])
 
 
 def test_weights(model):
@@ -183,6 +241,35 @@ def test_gradients():
     assert axis.get_yscale() == "log"
     assert lines(axis)["sigmoid"].get_xdata().tolist() == [1, 2, 3]
     assert lines(axis)["relu"].get_ydata().tolist() == [0.5, 0.7]
+    with pytest.raises(ValueError, match="norms of a network"):
+        plotting.gradients({})
+
+
+def overlapping(axis):
+    """Whether labels below an axis run into each other."""
+    axis.figure.canvas.draw()
+    low, high = axis.get_xlim()
+    marks = axis.xaxis.get_major_ticks()
+    shown = [t.label1 for t in marks if low <= t.get_loc() <= high]
+    boxes = [label.get_window_extent() for label in shown if label.get_text()]
+    assert len(boxes) > 1
+    return any(a.x1 >= b.x0 for a, b in pairwise(boxes))
+
+
+def test_labels_do_not_overlap():
+    deep = plotting.gradients({"deep": np.logspace(-40, 0, 60)})
+    assert not overlapping(deep.axes[0])
+    names = ["a rather long class", "b", "another long class"]
+    axis = plotting.confusion_matrix([0, 1, 2], [0, 1, 2], names).axes[0]
+    axis.figure.canvas.draw()
+    assert axis.get_window_extent().width >= 1.5 * axis.figure.dpi
+
+
+def test_one_epoch_is_a_whole_number():
+    axis = plotting.history({"loss": [1.0]}).axes[0]
+    axis.figure.canvas.draw()
+    low, high = axis.get_xlim()
+    assert [tick for tick in axis.get_xticks() if low <= tick <= high] == [1.0]
 
 
 def test_nothing_is_shown(monkeypatch):

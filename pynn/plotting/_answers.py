@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Array = np.ndarray[Any, np.dtype[Any]]
+_CLASSES = 200  # in a picture that somebody can look at
 
 
 def decision_boundary(
@@ -40,21 +41,28 @@ def decision_boundary(
         raise ValueError(f"decision_boundary: X: expected (n, 2), got {points.shape}")
     if classes.ndim == 2:
         classes = classes.argmax(1) if classes.shape[1] > 1 else classes[:, 0]
-    figure, axes = canvas(1, 1, 5.6, 4.6)
+    if classes.shape != (len(points),) or not len(points):
+        raise ValueError(
+            f"decision_boundary: expected a class for each of {len(points)} samples"
+            f" of X, got y of shape {np.shape(y)}"
+        )
+    figure, axes = canvas(1, 1, 6.0, 4.6)
     axis = axes[0, 0]
     span = np.ptp(points, axis=0)
+    span[span == 0] = 1.0
     low, high = points.min(0) - 0.15 * span, points.max(0) + 0.15 * span
     u, v = np.meshgrid(*(np.linspace(low[i], high[i], steps) for i in (0, 1)))
     answer = _ask(model, np.stack([u.ravel(), v.ravel()], 1).astype(np.float32))
     _shade(figure, axis, (u, v), answer.reshape(steps, steps, -1))
+    names = None if labels is None else _class_names(int(classes.max()) + 1, labels)
     for i, label in enumerate(np.unique(classes)):
         own = points[classes == label]
-        name = str(label) if labels is None else labels[int(label)]
-        marker = "os^Dv*P"[i % 7]
+        name = str(label) if names is None else names[int(label)]
+        marker = "os^DvP"[i % 6]  # one fewer than colours: 42 different pairs
         kw = {"color": COLORS[i % len(COLORS)], "edgecolor": "white", "s": 42}
         axis.scatter(*own.T, label=name, marker=marker, linewidth=0.8, zorder=3, **kw)
     axis.set(xlabel="first input", ylabel="second input")
-    axis.legend(title="class", frameon=True, framealpha=0.9)
+    figure.legend(title="class", loc="outside right upper", frameon=False)
     return figure
 
 
@@ -110,26 +118,38 @@ def confusion_matrix(
         raise ValueError(
             f"confusion_matrix: {len(true)} true classes, {len(pred)} predicted ones"
         )
-    count = max(int(max(true.max(), pred.max())) + 1, len(labels or ()))
+    names = _class_names(int(max(true.max(), pred.max())) + 1, labels)
+    count = len(names)
     table = np.zeros((count, count), int)
     np.add.at(table, (true, pred), 1)
     share = table / np.maximum(table.sum(1, keepdims=True), 1)
-    names = list(map(str, range(count))) if labels is None else list(labels)
-    size = max(3.6, 0.55 * count + 1.6)
-    figure, axes = canvas(1, 1, size + 0.8, size)
+    longest = max(map(len, names))
+    cell = max(0.55, 0.09 * len(f"{table.max():,}") + 0.12)  # inches
+    size = max(3.0, cell * count) + 0.6 + 0.07 * longest
+    figure, axes = canvas(1, 1, size + 1.2, size)
     axis = axes[0, 0]
     axis.grid(False)
     picture = axis.imshow(share, cmap="Blues", vmin=0, vmax=1)
     for i, j in np.ndindex(count, count):
         color = "white" if share[i, j] > 0.55 else "0.15" if table[i, j] else "0.7"
         axis.text(j, i, f"{table[i, j]:,}", ha="center", va="center", color=color)
-    turn = {"rotation": 45, "ha": "right"} if max(map(len, names)) > 3 else {}
+    turn = {"rotation": 45, "ha": "right"} if longest > 3 else {}
     axis.set_xticks(range(count), names, **turn)
     axis.set_yticks(range(count), names)
     axis.set(xlabel="predicted class", ylabel="true class")
     axis.set_title(f"{np.trace(table):,} of {table.sum():,} right", fontsize=11)
     figure.colorbar(picture, ax=axis, label="share of the true class", shrink=0.8)
     return figure
+
+
+def _class_names(count: int, labels: Sequence[str] | None) -> list[str]:
+    """Return the names of `count` classes or more."""
+    if count > _CLASSES:
+        raise ValueError(f"expected at most {_CLASSES} classes, got number {count - 1}")
+    names = list(map(str, range(count) if labels is None else labels))
+    if len(names) < count:
+        raise ValueError(f"labels: expected {count} names, got {names}")
+    return names
 
 
 def _class_numbers(y: Any) -> Array:
@@ -139,6 +159,11 @@ def _class_numbers(y: Any) -> Array:
         return numbers
     if found.dtype.kind == "f" and found.ndim == 2:
         return (found[:, 0] > 0.5).astype(int)
-    if found.ndim not in (1, 2) or not found.size:
-        raise ValueError(f"expected class numbers (n,), got shape {found.shape}")
-    return found.reshape(-1).astype(int)
+    if found.ndim not in (1, 2) or not found.size or found.dtype.kind not in "biuf":
+        raise ValueError(
+            f"expected class numbers (n,), got {found.dtype} of shape {found.shape}"
+        )
+    numbers = found.reshape(-1).astype(np.int64)
+    if (numbers != found.reshape(-1)).any() or numbers.min() < 0:
+        raise ValueError(f"expected class numbers 0, 1, ..., got {found.reshape(-1)}")
+    return numbers

@@ -43,6 +43,19 @@ def style(i: int) -> dict[str, Any]:
     return {"color": COLORS[i % len(COLORS)], "linestyle": _DASHES[i % len(_DASHES)]}
 
 
+def label_whole(axis: Any, name: str) -> None:
+    """Name the x axis of something counted, with ticks at whole numbers only."""
+    from matplotlib.ticker import MaxNLocator
+
+    axis.set_xlabel(name)
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+
+
+def legend(axis: Any, **kw: Any) -> None:
+    """Add a legend that stays readable where curves pass below it."""
+    axis.legend(framealpha=0.85, edgecolor="none", **kw)
+
+
 def blank(axes: Any, used: int) -> None:
     for axis in list(axes.flat)[used:]:
         axis.set_visible(False)
