@@ -100,6 +100,11 @@ def inputs() -> dict[str, list[float]]:
     }
 
 
+def named(name: str, losses: list[float]) -> str:
+    """Return what the legend says of a run."""
+    return name if np.isfinite(losses).all() else f"{name} (diverges)"
+
+
 def main(folder: str | Path | None = None) -> dict[str, dict[str, list[float]]]:
     """Return the losses of every run of every part."""
     found = {}
@@ -109,9 +114,11 @@ def main(folder: str | Path | None = None) -> dict[str, dict[str, list[float]]]:
         for name, losses in runs.items():
             print(f"{name:20}  loss {losses[0]:8.4f} -> {losses[-1]:.4f}")
         if folder is not None:
-            drawn = {name: {"loss": losses} for name, losses in runs.items()}
+            drawn = {
+                named(name, losses): {"loss": losses} for name, losses in runs.items()
+            }
             figure = plotting.compare(drawn, ["loss"], log=True)
-            figure.axes[0].set_ylim(top=20)  # the one that diverges leaves the picture
+            figure.axes[0].set_ylim(0.015, 20)  # one that diverges is far above
             figure.savefig(Path(folder) / f"optimisation_{part.__name__}.png", dpi=150)
     return found
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from oracle import activations as oracle
 
 FOLDER = Path(__file__).parents[1] / "examples"
 DATA = os.environ.get("PYNN_DATA")
@@ -71,6 +72,28 @@ def test_gradient_descent():
     loss, gradient = rows[-1][1:]
     assert f"{loss:.4f}" == "0.5000"
     assert gradient == pytest.approx(2 * (w[-1] - 2))
+
+
+def test_activations(capsys, tmp_path):
+    picture = tmp_path / "activations.png" if has_matplotlib() else None
+    program = load("activations")
+    found = program.main(picture)
+    assert list(found) == ["sigmoid", "tanh", "relu", "leaky_relu", "softmax"]
+    x = program.X[:, None]
+    for name, (value, slope) in found.items():
+        if name == "softmax":
+            rows = np.concatenate([x, np.zeros_like(x), np.ones_like(x)], axis=1)
+            p = oracle.softmax(rows)[:, 0]
+            expected = p, p * (1 - p)
+        else:
+            more = (0.01,) if name == "leaky_relu" else ()
+            pair = oracle.ACTIVATIONS[name]
+            expected = [function(x[:, 0], *more) for function in pair]
+        # float64 kernels of a few ulp
+        np.testing.assert_allclose(value, expected[0], rtol=1e-14, atol=1e-15)
+        np.testing.assert_allclose(slope, expected[1], rtol=1e-13, atol=1e-15)
+    assert "  0.0    0.5000  0.2500" in capsys.readouterr().out
+    assert picture is None or picture.read_bytes()[1:4] == b"PNG"
 
 
 def test_iris_from_scratch(capsys):
