@@ -27,12 +27,16 @@ def prefixed(header, prefix):
     return lambda source: (header, NAME.sub(rf"{prefix}\1\2", source))
 
 
-def from_submodules(source):
+def from_submodules(package):
     """Import every module by itself: ``from pynn import layers``."""
-    modules = {m[1].split(".")[0] for m in NAME.finditer(source) if m[1]}
-    plain = {m[2] for m in NAME.finditer(source) if not m[1]}
-    header = f"from pynn import {', '.join(sorted(modules | plain))}"
-    return header, NAME.sub(r"\1\2", source)
+
+    def form(source):
+        modules = {m[1].split(".")[0] for m in NAME.finditer(source) if m[1]}
+        plain = {m[2] for m in NAME.finditer(source) if not m[1]}
+        header = f"from {package} import {', '.join(sorted(modules | plain))}"
+        return header, NAME.sub(r"\1\2", source)
+
+    return form
 
 
 def from_names(package):
@@ -55,7 +59,8 @@ FORMS = {
     "from pynn import keras": prefixed("from pynn import keras", "keras."),
     "import pynn as tf": prefixed("import pynn as tf", "tf.keras."),
     "import pynn.keras as K": prefixed("import pynn.keras as K", "K."),
-    "from pynn import layers": from_submodules,
+    "from pynn import layers": from_submodules("pynn"),
+    "from pynn.keras import layers": from_submodules("pynn.keras"),
     "from pynn.layers import Dense": from_names("pynn"),
     "from pynn.keras.layers import Dense": from_names("pynn.keras"),
 }
