@@ -47,10 +47,12 @@ class Fit:
         self.end = inf if seconds is None else monotonic() + seconds
         self.warned = False
         self.logs: dict[str, Any] = {}  # of the last epoch
+        self._begun: Objective | None = None
 
     def run(self, model: "Trainer", run: "Run | Stream", callbacks: Any) -> History:
         """Train `model`; whatever interrupts this leaves it as the last step did."""
-        optimizer, objective = model._needs_compile("fit")
+        optimizer, _ = model._needs_compile("fit")
+        objective = self._objective(model)
         hooks = CallbackList.for_fit(
             model, callbacks, self.verbose, epochs=self.epochs, steps=run.steps
         )
@@ -111,7 +113,7 @@ class Fit:
     def _epochs(
         self, model: "Trainer", run: "Run | Stream", hooks: CallbackList
     ) -> None:
-        _, objective = model._needs_compile("fit")
+        objective = self._objective(model)
         for epoch in range(self._first(model, run), self.epochs):
             if not run.begin():
                 break
@@ -135,6 +137,14 @@ class Fit:
             if model.stop_training:
                 break
 
+    def _objective(self, model: "Trainer") -> Objective:
+        """Return what this training began with; RuntimeError if it was replaced."""
+        if self._begun is None:
+            _, self._begun = model._needs_compile("fit")
+        if model._objective is not self._begun:
+            raise RuntimeError("compile(...) was called while fit(...) ran")
+        return self._begun
+
     def _first(self, model: "Trainer", run: "Run | Stream") -> int:
         """Return the epoch to begin with, after going to where it was left."""
         if model._resumed is None:
@@ -151,7 +161,7 @@ class Fit:
         hooks: CallbackList,
     ) -> bool:
         """Train for a moment, or a step if a callback wants to see each."""
-        _, objective = model._needs_compile("fit")
+        objective = self._objective(model)
         step = run.step
         if hooks.train_batches:
             hooks.on_train_batch_begin(step)
@@ -199,6 +209,7 @@ class Fit:
     def _validate(
         self, model: "Trainer", exam: Exam, hooks: CallbackList
     ) -> dict[str, Any]:
+        self._objective(model)
         values = exam.run(model, hooks)
         return {f"val_{name}": value for name, value in values.items()}
 

@@ -97,6 +97,8 @@ class Network(Moving):
         Of the parameters.
     stats : array or None
         The moving statistics, if there are any.
+    layout : list of (Block, int)
+        Where the blocks lie in the vector; another list once they have moved.
     """
 
     def __init__(
@@ -146,7 +148,7 @@ class Network(Moving):
         self._grads: Array | None = None
         self._listed = -1  # `edits` when runs were listed
         self.singles: dict[int, Any] = {}  # runs of one step, by rows; see `_stepper`
-        self._layout = [(block, block.offset) for block in self.root.blocks]
+        self.layout = [(block, block.offset) for block in self.root.blocks]
 
     def reseed(self) -> None:
         """Draw a new seed for shuffling and dropout, and count epochs from 0."""
@@ -353,13 +355,13 @@ class Network(Moving):
         if owner is not self._me or strange:
             raise ValueError("this optimizer belongs to another model: make a new one")
         initial = optimizer_state(optimizer.spec())
-        if known is not self._layout or len(slots) != len(initial):
+        if known is not self.layout or len(slots) != len(initial):
             optimizer.slots = [aligned(length, self.dtype, value) for value in initial]
             for old, new in zip(slots, optimizer.slots, strict=False):
-                for block, offset in known or self._layout:
+                for block, offset in known or self.layout:
                     here = slice(block.offset, block.offset + block.length)
                     new[here] = old[offset : offset + block.length]
-            _bindings[optimizer] = self._me, self._layout
+            _bindings[optimizer] = self._me, self.layout
 
 
 def network_of(optimizer: object) -> Network | None:

@@ -97,6 +97,8 @@ class Run:
         network.sync()
         network.prepare(optimizer)
         self.slots, self.edits = optimizer.slots, edits()
+        self._layout = network.layout
+        self._shapes = network.input_shape, network.output_shape
         self._runs = network.runs(optimizer)
         self.plan = network.plan(goal, self.batch, self._runs)
         self.order = np.empty(self.count, np.int64) if self.shuffle else None
@@ -189,15 +191,31 @@ class Run:
         Raises
         ------
         RuntimeError
-            If the weights are being trained in another thread.
+            If the weights are being trained in another thread, or the layers are not
+            those that the training began with.
         """
         turn = self.network.store.turn
         if not turn.acquire(blocking=False):
             raise RuntimeError("this model is being trained in another thread")
         try:
+            self._follow()
             return self._advance(sums, max_steps, max(seconds, 1e-9))
         finally:
             turn.release()
+
+    def _follow(self) -> None:
+        """Go on with weights that were moved, as part of another model, meanwhile."""
+        network, before = self.network, self.plan
+        if network.layout is self._layout:
+            return
+        network.prepare(self.optimizer)
+        self._runs = network.runs(self.optimizer)
+        shapes = network.input_shape, network.output_shape
+        if shapes == self._shapes:
+            self.plan = network.plan(self.goal, self.batch, self._runs)
+        if shapes != self._shapes or type(self.plan) is not type(before):
+            raise RuntimeError("the layers of this model changed while it was trained")
+        self.slots, self._layout = self.optimizer.slots, network.layout
 
     def _advance(self, sums: Array, max_steps: int, seconds: float) -> tuple[int, int]:
         optimizer, before = self.optimizer, self.position

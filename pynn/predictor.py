@@ -18,6 +18,7 @@ from pynn.data import numeric
 
 __all__ = ["Predictor"]
 
+_TRIES = 100
 _Moves = Sequence[tuple[int, int]]  # offsets of blocks, before and after
 _SELECTS = {
     "dense": ACTIVATIONS,
@@ -146,9 +147,14 @@ class Predictor(Caller):
                 f" n <= {self.max_batch} (max_batch), or {self.input_shape} for a"
                 f" single sample, got {array.shape}"
             )
-        if not hasattr(self._threads, "runner"):
-            self._prepare()
-        answer = self._try(array.copy(), out)
+        array, answer = array.copy(), None
+        for _ in range(_TRIES):  # weights that move meanwhile take the runner away
+            ready = hasattr(self._threads, "runner")
+            if not ready:
+                self._prepare()
+            answer = self._try(array, out)
+            if answer is not None or (ready and out is not None):
+                break
         if answer is None:
             batch = () if sample else (len(array),)
             raise ValueError(

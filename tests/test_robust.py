@@ -290,6 +290,68 @@ def test_one_model_in_two_fits_is_an_error_or_in_turn(rng):
     assert np.isfinite(model.evaluate(x, y, verbose=0)).all()
 
 
+class Once(pynn.callbacks.Callback):
+    """Calls a function after the second step; it has batch events or not."""
+
+    def __init__(self, function, by_batch):
+        super().__init__()
+        self.function, self.seen = function, 0
+        name = "on_train_batch_end" if by_batch else "on_epoch_end"
+        setattr(self, name, self.call)
+
+    def on_train_batch_end(self, batch, logs=None):
+        pass
+
+    def call(self, number, logs=None):
+        self.seen += 1
+        if self.seen == 2:
+            self.function(self.model)
+
+
+@pytest.mark.parametrize("by_batch", [False, True])
+def test_weights_that_move_in_training(by_batch, rng):
+    """The vector is another one then: training goes on in it, and in its own part."""
+    x, y = data(rng)
+    first = pynn.Sequential([pynn.Input((6,), dtype="float64"), layers.Dense(6)])
+    before = first.get_weights()
+    expected = fresh()
+    expected.fit(x, y, epochs=4, verbose=0)
+    model = fresh()
+
+    def move(model):
+        pynn.Sequential([first, model]).predict(x, verbose=0)
+
+    model.fit(x, y, epochs=4, verbose=0, callbacks=[Once(move, by_batch)])
+    assert model.weights[0].store is first.weights[0].store
+    assert [w.tobytes() for w in first.get_weights()] == [w.tobytes() for w in before]
+    assert state(model) == state(expected)
+
+
+def test_layers_that_change_in_training(rng):
+    x, y = data(rng)
+
+    def narrow(model):
+        model.pop()
+        model.predict(x, verbose=0)
+
+    model = fresh()
+    with pytest.raises(RuntimeError, match="layers of this model changed"):
+        model.fit(x, y, epochs=3, verbose=0, callbacks=[Once(narrow, True)])
+
+
+@pytest.mark.parametrize("by_batch", [False, True])
+def test_compile_in_training(by_batch, rng):
+    x, y = data(rng)
+    model = fresh()
+
+    def other(model):
+        model.compile("sgd", "sparse_categorical_crossentropy")
+
+    with pytest.raises(RuntimeError, match=r"compile\(...\) was called while fit"):
+        model.fit(x, y, epochs=3, verbose=0, callbacks=[Once(other, by_batch)])
+    model.fit(x, y, verbose=0)
+
+
 @pytest.mark.parametrize("batch", [32, 7])
 def test_weights_in_training_are_taken(batch, rng):
     """Whatever plan a call would run: one of its own trains the same weights."""
