@@ -12,7 +12,7 @@ from pynn import losses, metrics
 from pynn._lowering import Attr
 from pynn._network import Goal
 from pynn._ops import LABEL_LOSSES, SCORES, Slot, ignored_label
-from pynn._variables import Array
+from pynn._variables import Array, sealed
 from pynn.data import as_rows, as_target, check_labels, same_rows
 from pynn.losses import Loss
 from pynn.metrics import MeanMetric, Metric
@@ -180,7 +180,7 @@ class Objective:
 
     def update_python(self, y: Array, out: Array, weight: Array | None) -> None:
         """Let the metrics that are not computed in C see a batch."""
-        given = self.turned_back(y)
+        given = sealed(self.turned_back(y))
         for i, metric in enumerate(self.python):
             metric.update_state(given, out, weight if i >= self._plain else None)
 

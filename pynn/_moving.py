@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pynn._engine import penalty, update
 from pynn._ops import DTYPES, OptimizerSpec
-from pynn._terms import OwnTerms, gradient, own_terms, run_records
+from pynn._terms import OwnTerms, gradient, own_terms, run_records, value_of
 from pynn._variables import Array, Block, Store, Variable
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class Moving:
         runs, vector = self.runs(), self.store.vector
         total = penalty(DTYPES.index(self.dtype), runs, vector, grads)
         for weight in self.own_terms.penalized:
-            total += float(weight.regularizer(weight.value))
+            total += value_of(weight.regularizer, weight.value)
         if grads is not None:
             self._add_own_gradients(grads)
         return total
@@ -118,7 +118,7 @@ class Moving:
             return
         self._update(optimizer, runs, grads, rate)
         for weight in own_terms(weights).constrained:
-            weight.value[...] = weight.constraint(weight.value)
+            weight.assign(weight.constraint(weight.value))
 
     def _update(
         self, optimizer: "OptimizerLike", runs: Array, grads: Array, rate: float

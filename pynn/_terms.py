@@ -92,6 +92,17 @@ def own_terms(weights: Iterable[Variable]) -> OwnTerms:
     )
 
 
+def value_of(regularizer: Any, x: Any) -> float:
+    """Return the penalty of `x`; ValueError if that is no number."""
+    found = np.asarray(regularizer(x))
+    if found.size != 1 or found.dtype.kind not in "fiub":
+        raise ValueError(
+            f"{regularizer!r}: expected a number as the penalty, got"
+            f" {found.dtype} of shape {found.shape}"
+        )
+    return float(found.item())
+
+
 def gradient(regularizer: Any, x: Any) -> Array:
     """Return the derivative of what any regularizer returns for `x`, by its elements.
 
@@ -119,9 +130,9 @@ def differences(function: Callable[[Any], Any], x: Any) -> Array:
         middle = point[at]
         step = _STEP * max(1.0, float(abs(middle)))
         point[at] = middle + step
-        above = float(function(point))
+        above = value_of(function, point)
         point[at] = middle - step
-        below = float(function(point))
+        below = value_of(function, point)
         point[at] = middle
         found[at] = (above - below) / (2 * step)
     return found

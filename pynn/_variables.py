@@ -42,6 +42,13 @@ def aligned(length: int, dtype: str, fill: float = 0.0) -> Array:
     return vector
 
 
+def sealed(array: Array) -> Array:
+    """Return a view that cannot be written to, for a function of the user's."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
 def check_memory(nbytes: int, what: str) -> None:
     """Raise MemoryError when `nbytes` cannot fit into this machine."""
     have = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

@@ -350,3 +350,34 @@ def test_a_loss_sees_what_was_given(rng):
 def test_no_predictor():
     with pytest.raises(ValueError, match=r"'sequential.*written in Python"):
         model(hidden=own.PyDense).predictor()
+
+
+class Greedy(layers.Layer):
+    """Writes into what it is given."""
+
+    def call(self, inputs):
+        inputs *= 0
+        return inputs
+
+    def backward(self, inputs, outputs, gradients):
+        return gradients
+
+
+def overwriting(y_true, y_pred):
+    y_true[...] = 7
+    return y_pred[:, 0]
+
+
+@pytest.mark.parametrize("part", ["layer", "loss", "metric"])
+def test_data_cannot_be_written_to(part, rng):
+    x, y = data(rng, "one hot")
+    kept = x.copy(), y.copy()
+    first = [Greedy()] if part == "layer" else []
+    entry = pynn.Input((WIDTH,), dtype="float64")
+    made = pynn.Sequential([entry, *first, layers.Dense(CLASSES)])
+    loss = overwriting if part == "loss" else "mse"
+    made.compile("sgd", loss, metrics=[overwriting] if part == "metric" else [])
+    with pytest.raises(ValueError, match="read-only"):
+        made.fit(x, y, verbose=0)
+    np.testing.assert_array_equal(x, kept[0])
+    np.testing.assert_array_equal(y, kept[1])

@@ -240,6 +240,26 @@ def test_penalties_of_the_user_s(penalty, rng):
     np.testing.assert_allclose(model.layers[0].kernel.value, moved, atol=1e-14)
 
 
+@pytest.mark.parametrize(
+    ("part", "returned", "match"),
+    [
+        ("kernel_regularizer", None, "number as the penalty, got object"),
+        ("kernel_regularizer", np.ones(4), r"got float64 of shape \(4,\)"),
+        ("activity_regularizer", "a", "number as the penalty, got <U1"),
+        ("kernel_constraint", None, "'first/kernel': expected numbers"),
+        ("kernel_constraint", np.ones(4), r"'first/kernel': expected shape \(5, 4\)"),
+    ],
+)
+def test_parts_that_return_something_else(part, returned, match, rng):
+    model = net(rng, **{part: lambda w: returned})
+    before = model.get_weights()
+    model.compile("sgd", "mse")
+    with pytest.raises(ValueError, match=match):
+        model.fit(*data(rng), verbose=0)
+    for now, then in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(now, then)
+
+
 def test_constraints_of_the_user_s(rng):
     x, y = data(rng)
     results = []

@@ -5,7 +5,7 @@ from typing import Any
 
 from pynn import constraints, regularizers
 from pynn._lowering import Lowering
-from pynn._terms import strengths
+from pynn._terms import strengths, value_of
 from pynn._variables import Variable
 from pynn.layers._python import ActivityPart
 
@@ -52,7 +52,7 @@ class Penalized:
         `evaluate`.
         """
         weights = [w for w in self.trainable_weights if w.regularizer is not None]
-        return [float(w.regularizer(w.value)) for w in weights]
+        return [value_of(w.regularizer, w.value) for w in weights]
 
     def emit(self, lowering: Lowering, x: int) -> int:
         """Emit what `lower` does, and the penalty on the output."""

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pynn._terms import gradient
-from pynn._variables import Array, Variable
+from pynn._terms import gradient, value_of
+from pynn._variables import Array, Variable, sealed
 
 if TYPE_CHECKING:
     from pynn.layers.base import Layer
@@ -40,7 +40,7 @@ class LayerPart:
         """Call the layer."""
         layer = self.layer
         known = {"training": training} if self._knows else {}
-        y = layer.call(x, **known)
+        y = layer.call(sealed(x), **known)
         return self._checked(y, (len(x), *self.output_shape), x.dtype, "call returned")
 
     def backward(
@@ -51,7 +51,7 @@ class LayerPart:
         found: dict[int, Array] = {}
         layer._gradients = found
         try:
-            dx = layer.backward(x, y, slope)
+            dx = layer.backward(sealed(x), sealed(y), slope)
         finally:
             layer._gradients = None
         dx = self._checked(dx, x.shape, x.dtype, "backward returned")
@@ -96,7 +96,7 @@ class ActivityPart:
 
     def penalty(self, y: Array) -> float:
         """Return the penalty of a batch, not divided by its rows."""
-        return float(self.regularizer(y))
+        return value_of(self.regularizer, y)
 
     def backward(
         self, x: Array, y: Array, slope: Array

@@ -22,6 +22,8 @@ def arguments(y_true: Any, y_pred: Any) -> tuple[Values, Values]:
         true = true[..., None]
     elif true.ndim == pred.ndim + 1 and true.shape[-1] == 1:
         true = true[..., 0]
+    true, pred = true.view(), pred.view()
+    true.flags.writeable = pred.flags.writeable = False
     return true, pred
 
 

@@ -216,7 +216,7 @@ def own_step(
         _average(optimizer, weights, done)
     for weight in weights:
         if weight.constraint is not None:
-            weight.value[...] = weight.constraint(weight.value)
+            weight.assign(weight.constraint(weight.value))
     optimizer.batches += 1
 
 
