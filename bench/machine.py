@@ -21,6 +21,9 @@ _VARIABLES = (
     "OPENBLAS_NUM_THREADS",
     "MKL_NUM_THREADS",
 )
+# Some machines set these, for another CPU than their own: OpenBLAS, and NumPy with it,
+# then runs with kernels and blocks that are not those of the CPU, and slower.
+_MISLEADING = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 MEASURABLE = 0.1  # seconds: the system counts in hundredths
 _DISTRIBUTIONS = ("pynn", "numpy", "scikit-learn", "torch", "jax", "keras")
 
@@ -31,6 +34,8 @@ def pin(threads: int) -> None:
     Call it before NumPy or any rival is imported: most read their settings once. XLA
     and OpenMP also count the CPUs that the process may run on.
     """
+    for name in _MISLEADING:
+        os.environ.pop(name, None)
     for name in _VARIABLES:
         os.environ[name] = str(threads)
     os.environ["JAX_PLATFORMS"] = "cpu"
