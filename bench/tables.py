@@ -16,6 +16,7 @@ HERE = Path(__file__).parent
 DETAILS = HERE / "README.md"
 FRONT = HERE.parent / "README.md"
 BUSY = 0.25  # share of our CPUs that others had, from which a cell is marked
+UNKNOWN = "Not measured here."  # instead of a table
 # The columns of the front page.
 COLUMNS = {
     "pynn": "pynn",
@@ -154,6 +155,8 @@ def startup_table(records: list[Result], found: Cells) -> str:
 
 def products_table(result: Result) -> str:
     """Return GFLOP/s and percent of the peak for each product and library."""
+    if not result.get("kernels") or not result.get("limits"):
+        return UNKNOWN
     peak = result["limits"]["1"]["fma"]
     names = {"y": "forward", "dw": "dW", "dx": "dX"}
     speeds = {rival: found["products"] for rival, found in result["kernels"].items()}
@@ -167,6 +170,8 @@ def products_table(result: Result) -> str:
 
 def updates_table(result: Result) -> str:
     """Return million parameters per second by the level that holds them."""
+    if not result.get("kernels"):
+        return UNKNOWN
     kernels = result["kernels"]
     levels = list(next(iter(kernels.values()))["updates"])
     rows = [["Adam, million parameters/s", *levels]]
@@ -177,6 +182,8 @@ def updates_table(result: Result) -> str:
 
 def limits_table(result: Result) -> str:
     """Return what was measured of the machine."""
+    if not result.get("limits"):
+        return UNKNOWN
     rows = [["", *(f"{cores} core" for cores in result["limits"])]]
     rows[0][2:] = [f"{head}s" for head in rows[0][2:]]
     for name in next(iter(result["limits"].values())):
@@ -188,6 +195,8 @@ def limits_table(result: Result) -> str:
 
 def roofline_table(result: Result, found: Cells) -> str:
     """Return the least time of each workload, and how near to it pynn is."""
+    if not result.get("limits"):
+        return UNKNOWN
     head = ["", "threads", "unit", "Mflop", "MB", "held in", "by peak", "by bandwidth"]
     rows = [[*head, "pynn", "of the bound"]]
     for threads in (1, 2):

@@ -31,3 +31,17 @@ def test_a_changed_figure_is_seen():
     for page, parts in tables.pages(result).items():
         text = page.read_text()
         assert tables.rendered(text, parts) != text
+
+
+@pytest.mark.parametrize("missing", [["limits"], ["kernels"], ["limits", "kernels"]])
+def test_what_was_not_measured_is_left_out(missing):
+    result = json.loads(RESULTS[0].read_text())
+    full = tables.pages(result)[tables.DETAILS]
+    for part in missing:
+        del result[part]
+    parts = tables.pages(result)[tables.DETAILS]
+    uses = {"limits": {"limits", "roofline", "products"}}
+    uses["kernels"] = {"products", "updates"}
+    gone = set().union(*(uses[part] for part in missing))
+    assert {k for k, text in parts.items() if text == tables.UNKNOWN} == gone
+    assert all(parts[k] == full[k] for k in full.keys() - gone)
