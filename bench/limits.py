@@ -14,8 +14,15 @@ import workloads
 
 HERE = Path(__file__).parent
 LEVELS = ("L1", "L2", "L3", "DRAM")
-SCALE = {"us/step": 1e6, "ms/step": 1e3, "us": 1e6}
-DATA_ROWS = {"xor": 4, "iris": 120, "mnist": 60000, "tabular": 100000, "wide": 1024}
+SCALE = {"us/step": 1e6, "ms/step": 1e3, "ms/epoch": 1e3, "s/epoch": 1.0, "us": 1e6}
+DATA_ROWS = {
+    "xor": 4,
+    "iris": 120,
+    "small iris": 96,
+    "mnist": 60000,
+    "tabular": 100000,
+    "wide": 1024,
+}
 
 Limits = dict[
     str, dict[str, float]
@@ -105,18 +112,23 @@ def training_cost(work: workloads.Training) -> Cost:
     Weights are read forward, backward (but for the first layer) and by the update,
     which also moves the optimizer's state; gradients need not go through memory.
     Activations are written once and read twice (next layer, weight gradient), and so
-    are their gradients; the input is read twice.
+    are their gradients; the input is read twice. A normalized activation is one more
+    activation, with four numbers a column: two weights, and two moving values that are
+    read and written. Dropout moves nothing: what it drops can be drawn again.
     """
     widths, rows = work.net.widths, work.batch
+    normalized = sum(layer.width for layer in work.net.hidden if layer.norm)
     kernels = [n * m for n, m in itertools.pairwise(widths)]
-    weights = sum(kernels) + sum(widths[1:])
+    weights = sum(kernels) + sum(widths[1:]) + 2 * normalized
     slots = 2 if work.optimizer.name == "adam" else 1 if work.optimizer.momentum else 0
     moved = weights + sum(kernels) - kernels[0] + 2 * (1 + slots) * weights
-    activations = rows * sum(widths[1:])
+    moved += 4 * normalized
+    activations = rows * (sum(widths[1:]) + normalized)
     return Cost(
         work.net.flops(rows, training=True),
         4.0 * (moved + 6 * activations + 2 * rows * widths[0]),
-        4.0 * ((1 + slots) * weights + 2 * activations + rows * widths[0]),
+        4.0
+        * ((1 + slots) * weights + 2 * normalized + 2 * activations + rows * widths[0]),
     )
 
 
@@ -141,13 +153,13 @@ def bound(name: str, threads: int, limits: Limits) -> dict[str, Any]:
     here = limits[str(threads)]
     compute = cost.flops / here["fma"] / 1e9
     memory = cost.traffic / here[f"read {level}"] / 1e9
-    if work.unit == "s/epoch":
-        steps = DATA_ROWS[work.data] / work.batch
-        compute, memory = compute * steps, memory * steps
-    elif work.unit == "rows/s":
+    if work.unit == "rows/s":
         compute, memory = work.rows / compute, work.rows / memory
     else:
-        compute, memory = compute * SCALE[work.unit], memory * SCALE[work.unit]
+        whole = work.unit.endswith("/epoch")
+        steps = DATA_ROWS[work.data] / work.batch if whole else 1
+        scale = steps * SCALE[work.unit]
+        compute, memory = compute * scale, memory * scale
     best = min if work.unit == "rows/s" else max
     return {
         "mflop": cost.flops / 1e6,

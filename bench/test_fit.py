@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Training from end to end, pynn and its rivals on W1 to W6."""
 
+import dataclasses
+
 import measure
 import pytest
 import workloads
@@ -33,3 +35,21 @@ def test_fit(benchmark, threads, workload, rival):
         difference=difference,
         **trained.notes,
     )
+
+
+@pytest.mark.parametrize("rival", RIVALS)
+def test_dropout_is_on_in_training_only(threads, rival):
+    kind, work = RIVALS[rival], workloads.WORKLOADS["W2b"]
+    reason = measure.skip_reason(kind, work)
+    if reason:
+        pytest.skip(reason)
+    data = workloads.load(work.data)
+    outputs = []
+    for net in (work.net, dataclasses.replace(work.net, dropout=())):
+        trained = kind(net, work.optimizer, threads)
+        x, y = trained.data(data.x, data.y)
+        trained.fit(x, y, work.batch, 1, shuffle=False)
+        first, second = (trained.predict(data.x_test) for _ in range(2))
+        assert (first == second).all()
+        outputs.append(first)
+    assert abs(outputs[0] - outputs[1]).max() > 100 * measure.TOLERANCE

@@ -4,8 +4,10 @@
 import json
 from pathlib import Path
 
+import limits
 import pytest
 import tables
+import workloads
 
 RESULTS = sorted((Path(__file__).parent / "results").glob("*.json"))
 
@@ -45,3 +47,30 @@ def test_what_was_not_measured_is_left_out(missing):
     gone = set().union(*(uses[part] for part in missing))
     assert {k for k, text in parts.items() if text == tables.UNKNOWN} == gone
     assert all(parts[k] == full[k] for k in full.keys() - gone)
+
+
+def test_every_training_and_inference_has_a_bound():
+    found = json.loads(RESULTS[0].read_text())["limits"]
+    for name, work in workloads.WORKLOADS.items():
+        if not isinstance(work, workloads.Startup):
+            assert limits.bound(name, 1, found)["bound"] > 0
+
+
+@pytest.mark.parametrize("data", limits.DATA_ROWS)
+def test_rows_of_the_data(data):
+    assert limits.DATA_ROWS[data] == len(workloads.load(data).x)
+
+
+def test_workloads_stand_in_their_order():
+    records = [
+        {"workload": w, "threads": 1, "rival": r, "value": [1.0], "foreign": [0.0]}
+        for w in ("W3", "W2b", "W2", "W1")
+        for r in ("pynn", "numpy")
+    ]
+    found = tables.cells(records)
+    lines = tables.table(found, workloads.Training).splitlines()[2:]
+    names = ["W1", "W2", "W2b", "W3"]
+    assert [line.split(" | ")[0].strip("| ") for line in lines] == names
+    front = tables.front_table(found).splitlines()[2:]
+    titles = [line.split(" | ")[0].strip("| ") for line in front]
+    assert titles == [workloads.WORKLOADS[name].title for name in names]

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The workloads as plain data: networks, data and starting weights. NumPy only.
 
-Every network is a stack of dense layers with ReLU between them. W1 to W6 train it, I1
-and I2 run it. Data are synthetic with a fixed seed, but for MNIST when its files are in
-``$PYNN_DATA/mnist``.
+Every network is a stack of dense layers with ReLU between them; in W2b, batch
+normalization and dropout follow some. W1 to W6 train it, I1 and I2 run it. Data are
+synthetic with a fixed seed, but for MNIST when its files are in ``$PYNN_DATA/mnist``.
 """
 
 from __future__ import annotations
@@ -11,11 +11,24 @@ from __future__ import annotations
 import gzip
 import os
 from dataclasses import dataclass
+from itertools import pairwise, zip_longest
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 LOSSES = {"sigmoid": "bce", "softmax": "ce", "linear": "mse"}
+# Keras' defaults: a moving value keeps this share; added to the variance in the root
+NORM_MOMENTUM = 0.99
+NORM_EPSILON = 1e-3
+
+
+class Hidden(NamedTuple):
+    """A dense layer with ReLU, and what follows it, in this order."""
+
+    width: int
+    norm: bool  # batch normalization, as Keras has it by default
+    dropout: float  # the share that is dropped
 
 
 @dataclass(frozen=True)
@@ -23,11 +36,20 @@ class Net:
     """Widths from input to output, and the activation of the last layer.
 
     The loss follows from it: binary or sparse categorical cross-entropy, or the mean
-    squared error.
+    squared error. `norms` and `dropout` tell what follows the hidden layers, the first
+    of them first; what they do not name has neither.
     """
 
     widths: tuple[int, ...]
     output: str
+    norms: tuple[bool, ...] = ()
+    dropout: tuple[float, ...] = ()
+
+    @property
+    def hidden(self) -> list[Hidden]:
+        """All layers but the last."""
+        more = zip_longest(self.widths[1:-1], self.norms, self.dropout)
+        return [Hidden(width, bool(norm), rate or 0.0) for width, norm, rate in more]
 
     @property
     def loss(self) -> str:
@@ -38,7 +60,7 @@ class Net:
         """Return Glorot-uniform kernels ``(in, out)`` and zero biases, float32."""
         rng = np.random.default_rng(0)
         layers = []
-        for n, m in zip(self.widths, self.widths[1:], strict=False):
+        for n, m in pairwise(self.widths):
             limit = np.sqrt(6 / (n + m))
             kernel = rng.uniform(-limit, limit, (n, m)).astype(np.float32)
             layers.append((kernel, np.zeros(m, np.float32)))
@@ -49,7 +71,7 @@ class Net:
 
         Training has three products a layer, but no input gradient for the first.
         """
-        sizes = [n * m for n, m in zip(self.widths, self.widths[1:], strict=False)]
+        sizes = [n * m for n, m in pairwise(self.widths)]
         return 2.0 * rows * (3 * sum(sizes) - sizes[0] if training else sum(sizes))
 
 
@@ -77,7 +99,7 @@ class Training:
     data: str
     batch: int
     epochs: int
-    unit: str  # "us/step", "ms/step" or "s/epoch"
+    unit: str  # "us/step", "ms/step", "ms/epoch" or "s/epoch"
     title: str
     rows: int = 0  # how many are trained on in a timing, if not all; scaled to an epoch
 
@@ -102,6 +124,7 @@ class Startup:
 
 XOR = Net((2, 4, 4, 1), "sigmoid")
 IRIS = Net((4, 16, 3), "softmax")
+REGULARIZED = Net((4, 64, 32, 3), "softmax", norms=(True,), dropout=(0.3, 0.2))
 SMALL_MNIST = Net((784, 128, 10), "softmax")
 MNIST = Net((784, 512, 512, 10), "softmax")
 TABULAR = Net((50, 256, 128, 64, 1), "sigmoid")
@@ -117,6 +140,15 @@ WORKLOADS: dict[str, Workload] = {
     "W1": Training(XOR, SGD, "xor", 4, 1000, "us/step", "XOR 2-4-4-1, SGD, full batch"),
     "W2": Training(
         IRIS, SGD, "iris", 120, 500, "us/step", "Iris-sized 4-16-3, SGD, full batch"
+    ),
+    "W2b": Training(
+        REGULARIZED,
+        ADAM,
+        "small iris",
+        16,
+        100,
+        "ms/epoch",
+        "4-64-BatchNorm-Dropout-32-Dropout-3, Adam, batch 16",
     ),
     "W3": Training(
         SMALL_MNIST, ADAM, "mnist", 32, 1, "s/epoch", "MNIST 784-128-10, Adam, batch 32"
@@ -180,6 +212,12 @@ def _iris(rng: np.random.Generator) -> Data:
     return Data(x[:120], y[:120], x[120:], y[120:])
 
 
+def _small_iris(rng: np.random.Generator) -> Data:
+    """The same, 96 rows to train on: six batches of 16."""
+    data = _iris(rng)
+    return Data(data.x[:96], data.y[:96], data.x_test, data.y_test)
+
+
 def _mnist(rng: np.random.Generator) -> Data:
     if not mnist_is_real():
         x = rng.random((70000, 784), dtype=np.float32)
@@ -217,6 +255,7 @@ def _wide(rng: np.random.Generator) -> Data:
 _LOADERS = {
     "xor": _xor,
     "iris": _iris,
+    "small iris": _small_iris,
     "mnist": _mnist,
     "tabular": _tabular,
     "wide": _wide,

@@ -37,6 +37,7 @@ class Rival:
     distributions : their names for the installer, if others.
     trains, predicts : which of the two are measured.
     keras_adam : whether Adam's epsilon is added to the root of the raw second moment.
+    keras_variance : whether the moving variance of batch normalization is the biased.
     notes : settings that were chosen for it.
     """
 
@@ -45,6 +46,7 @@ class Rival:
     trains: ClassVar[bool] = True
     predicts: ClassVar[bool] = True
     keras_adam: ClassVar[bool] = True
+    keras_variance: ClassVar[bool] = True
 
     def __init__(self, net: Net, optimizer: Optimizer | None, threads: int) -> None:
         self.net, self.optimizer, self.threads = net, optimizer, threads
@@ -55,6 +57,11 @@ class Rival:
         """Return why the rival cannot run here, or None."""
         absent = [name for name in cls.needs if not importlib.util.find_spec(name)]
         return f"not installed: {', '.join(absent)}" if absent else None
+
+    @classmethod
+    def cannot_train(cls, net: Net) -> str | None:
+        """Return why the rival cannot train this network, or None."""
+        return None if cls.trains else "does not train"
 
     def data(self, x: np.ndarray, y: np.ndarray) -> tuple[Any, Any]:
         """Bring the data into the library's own arrays, outside the time taken."""

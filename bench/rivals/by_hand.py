@@ -6,11 +6,52 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from workloads import NORM_EPSILON, NORM_MOMENTUM
 
 from rivals.base import Rival
 
 if TYPE_CHECKING:
     from workloads import Net, Optimizer
+
+
+class BatchNorm:
+    """Batch normalization, with weights that it shares with the optimizer.
+
+    Parameters
+    ----------
+    biased : whether the moving variance is of what the batch is normalized with, the
+        biased variance, as in Keras, or of the unbiased one, as in PyTorch.
+    """
+
+    def __init__(self, width: int, dtype: type, biased: bool) -> None:
+        self.gamma, self.beta = np.ones(width, dtype), np.zeros(width, dtype)
+        self.mean, self.variance = np.zeros(width, dtype), np.ones(width, dtype)
+        self.real, self.biased = dtype, biased
+
+    def predict(self, x: np.ndarray) -> np.ndarray:
+        scale = self.gamma / np.sqrt(self.variance + self.real(NORM_EPSILON))
+        return x * scale + (self.beta - self.mean * scale)
+
+    def forward(self, x: np.ndarray) -> np.ndarray:
+        """Normalize with the batch's own mean and variance, and move ours there."""
+        rows, step = len(x), self.real(1 - NORM_MOMENTUM)
+        mean = x.sum(0) / self.real(rows)
+        centred = x - mean
+        variance = np.einsum("ij,ij->j", centred, centred) / self.real(rows)
+        self.inverse = 1 / np.sqrt(variance + self.real(NORM_EPSILON))
+        self.normal = centred * self.inverse
+        if not self.biased:
+            variance *= self.real(rows / (rows - 1))
+        self.mean += (mean - self.mean) * step
+        self.variance += (variance - self.variance) * step
+        return self.normal * self.gamma + self.beta
+
+    def backward(self, d: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
+        """Return the gradients of the input, and of gamma and beta."""
+        rows = self.real(len(d))
+        grads = [np.einsum("ij,ij->j", d, self.normal), d.sum(0)]
+        dx = d - grads[1] / rows - self.normal * (grads[0] / rows)
+        return dx * (self.gamma * self.inverse), grads
 
 
 class Numpy(Rival):
@@ -20,6 +61,7 @@ class Numpy(Rival):
     ----------
     keras_adam : whether Adam's epsilon is added to the root of the raw second moment,
         as in Keras and pynn, or to that of the corrected one, as in PyTorch.
+    keras_variance : the same for batch normalization, see `BatchNorm`.
     """
 
     def __init__(
@@ -29,11 +71,19 @@ class Numpy(Rival):
         threads: int,
         dtype: type = np.float32,
         keras_adam: bool = True,
+        keras_variance: bool = True,
     ) -> None:
         super().__init__(net, optimizer, threads)
         self.raw_epsilon = keras_adam
         self.real = dtype
+        self.norms = [
+            BatchNorm(layer.width, dtype, keras_variance) if layer.norm else None
+            for layer in net.hidden
+        ]
         self.params = [a.astype(dtype) for pair in net.weights() for a in pair]
+        self.dense = len(self.params)
+        for norm in filter(None, self.norms):
+            self.params += [norm.gamma, norm.beta]
         self.first = [np.zeros_like(p) for p in self.params]
         self.second = [np.zeros_like(p) for p in self.params]
         self.rng = np.random.default_rng(1)
@@ -42,35 +92,56 @@ class Numpy(Rival):
     def data(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return x.astype(self.real), y
 
-    def _forward(self, x: np.ndarray) -> list[np.ndarray]:
-        """Return the input and the output of every layer."""
-        values = [x]
-        for w, b in zip(self.params[::2], self.params[1::2], strict=True):
-            values.append(np.maximum(values[-1] @ w + b, 0))
-        z = values[-2] @ w + b
+    def _hidden(self, x: np.ndarray) -> list[tuple[np.ndarray, ...]]:
+        """Return the input, the ReLU's output and the dropout's factors of each layer.
+
+        What comes out of the last is the input of one more.
+        """
+        values = []
+        for i, (_, _, rate) in enumerate(self.net.hidden):
+            w, b = self.params[2 * i : 2 * i + 2]
+            y = active = np.maximum(x @ w + b, 0)
+            if norm := self.norms[i]:
+                y = norm.forward(y)
+            factors = None
+            if rate:
+                kept = self.rng.random(y.shape, np.float32) >= rate
+                factors = kept * self.real(1 / (1 - rate))
+                y = y * factors
+            values.append((x, active, factors))
+            x = y
+        return [*values, (x,)]
+
+    def _output(self, x: np.ndarray) -> np.ndarray:
+        w, b = self.params[self.dense - 2 : self.dense]
+        z = x @ w + b
         if self.net.output == "sigmoid":
             z = 1 / (1 + np.exp(-z))
         elif self.net.output == "softmax":
             z = np.exp(z - z.max(1, keepdims=True))
             z /= z.sum(1, keepdims=True)
-        values[-1] = z
-        return values
+        return z
 
     def _gradients(self, x: np.ndarray, y: np.ndarray) -> list[np.ndarray]:
-        values = self._forward(x)
-        d = values[-1].copy()
+        *hidden, (x,) = self._hidden(x)
+        d = self._output(x)
         if self.net.loss == "ce":
             d[np.arange(len(y)), y] -= 1
             d /= self.real(len(y))
         else:
             d -= y
             d *= self.real((2 if self.net.loss == "mse" else 1) / d.size)
-        grads: list[np.ndarray] = []
-        for i in range(len(values) - 2, -1, -1):
-            grads[:0] = [values[i].T @ d, d.sum(0)]
-            if i:
-                d = (d @ self.params[2 * i].T) * (values[i] > 0)
-        return grads
+        grads, more = [x.T @ d, d.sum(0)], []
+        for i in range(len(hidden) - 1, -1, -1):
+            x, active, factors = hidden[i]
+            d = d @ self.params[2 * i + 2].T
+            if factors is not None:
+                d *= factors
+            if norm := self.norms[i]:
+                d, more[:0] = norm.backward(d)
+            d *= active > 0
+            grads[:0] = [x.T @ d, d.sum(0)]
+        return grads + more
 
     def _update(self, grads: list[np.ndarray]) -> None:
         o, real = self.optimizer, self.real
@@ -102,4 +173,7 @@ class Numpy(Rival):
                 self._update(self._gradients(x[take], y[take]))
 
     def predict(self, x: np.ndarray) -> np.ndarray:
-        return self._forward(x)[-1]
+        for i, norm in enumerate(self.norms):
+            x = np.maximum(x @ self.params[2 * i] + self.params[2 * i + 1], 0)
+            x = norm.predict(x) if norm else x
+        return self._output(x)

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from workloads import NORM_EPSILON, NORM_MOMENTUM
 
 from rivals.base import Rival, fastest
 
@@ -23,14 +24,30 @@ class Pynn(Rival):
         import pynn
 
         pynn.utils.set_random_seed(1)
-        *hidden, last = net.widths[1:]
-        layers = [pynn.layers.Dense(n, activation="relu") for n in hidden]
-        layers.append(pynn.layers.Dense(last, activation=net.output))
-        self.model = pynn.Sequential([pynn.Input((net.widths[0],)), *layers])
-        self.model.set_weights([a for pair in net.weights() for a in pair])
+        self.model = self._model(pynn, net.output)
         self.call = self.model.predict_on_batch
         if optimizer:
             self.model.compile(optimizer=self._optimizer(pynn), loss=self._loss())
+
+    def _model(self, library: Any, output: str | None) -> Any:
+        layers, dense = library.layers, []
+        parts = [library.Input((self.net.widths[0],))]
+        for width, norm, rate in self.net.hidden:
+            dense.append(layers.Dense(width, activation="relu"))
+            parts.append(dense[-1])
+            if norm:
+                parts.append(
+                    layers.BatchNormalization(
+                        momentum=NORM_MOMENTUM, epsilon=NORM_EPSILON
+                    )
+                )
+            if rate:
+                parts.append(layers.Dropout(rate))
+        dense.append(layers.Dense(self.net.widths[-1], activation=output))
+        model = library.Sequential([*parts, dense[-1]])
+        for layer, pair in zip(dense, self.net.weights(), strict=True):
+            layer.set_weights(pair)
+        return model
 
     def _optimizer(self, library: Any) -> Any:
         o = self.optimizer
@@ -65,31 +82,47 @@ class Pynn(Rival):
 
 
 class KerasJax(Pynn):
-    """Keras 3 on JAX: the same code as for pynn, with the loss from logits."""
+    """Keras 3 on JAX: the same code as for pynn, with the loss from logits.
+
+    An epoch of a few equal batches is one compiled call.
+    """
 
     needs = ("keras", "jax")
+    most_steps = 32  # of such an epoch; they are unrolled
 
     def __init__(self, net: Net, optimizer: Optimizer | None, threads: int) -> None:
         Rival.__init__(self, net, optimizer, threads)
         import keras
 
         keras.utils.set_random_seed(1)
-        *hidden, last = net.widths[1:]
-        layers = [keras.layers.Dense(n, activation="relu") for n in hidden]
-        self.model = keras.Sequential(
-            [keras.Input((net.widths[0],)), *layers, keras.layers.Dense(last)]
-        )
-        self.model.set_weights([a for pair in net.weights() for a in pair])
+        self.model = self._model(keras, None)
+        self.keras = keras
         head = keras.layers.Activation(net.output)
         self.full = keras.Sequential([self.model, head])
-        losses = keras.losses
+        self._compile(1)
+
+    def _compile(self, steps: int) -> None:
+        losses = self.keras.losses
         loss = {
             "bce": lambda: losses.BinaryCrossentropy(from_logits=True),
             "ce": lambda: losses.SparseCategoricalCrossentropy(from_logits=True),
             "mse": losses.MeanSquaredError,
-        }[net.loss]()
-        if optimizer:
-            self.model.compile(optimizer=self._optimizer(keras), loss=loss)
+        }[self.net.loss]()
+        if self.optimizer:
+            self.model.compile(
+                optimizer=self._optimizer(self.keras),
+                loss=loss,
+                steps_per_execution=steps,
+            )
+
+    def warm(self, x: Any, y: Any, batch: int, epochs: int) -> None:
+        steps, rest = divmod(len(x), batch)
+        if rest or steps > self.most_steps:
+            super().warm(x, y, batch, epochs)
+            return
+        self.notes["steps_per_execution"] = str(steps)
+        self._compile(steps)
+        self.fit(x, y, batch, 1, shuffle=False)
 
     def tune(self, x: np.ndarray) -> None:
         """Do nothing: there is one way."""

@@ -7,6 +7,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from workloads import NORM_EPSILON, NORM_MOMENTUM
 
 from rivals.base import Rival, fastest
 
@@ -22,6 +23,7 @@ class Torch(Rival):
 
     needs = ("torch",)
     keras_adam = False
+    keras_variance = False  # its running value is of the unbiased
 
     def __init__(self, net: Net, optimizer: Optimizer | None, threads: int) -> None:
         super().__init__(net, optimizer, threads)
@@ -33,15 +35,26 @@ class Torch(Rival):
         self.kind = "fused"
         self._build()
 
+    def _dense(self, kernel: np.ndarray, bias: np.ndarray) -> Any:
+        torch = self.torch
+        layer = torch.nn.Linear(*kernel.shape)
+        with torch.no_grad():
+            layer.weight.copy_(torch.from_numpy(kernel.T))
+            layer.bias.copy_(torch.from_numpy(bias))
+        return layer
+
     def _build(self) -> None:
         torch, layers = self.torch, []
-        for kernel, bias in self.net.weights():
-            layer = torch.nn.Linear(*kernel.shape)
-            with torch.no_grad():
-                layer.weight.copy_(torch.from_numpy(kernel.T))
-                layer.bias.copy_(torch.from_numpy(bias))
-            layers += [layer, torch.nn.ReLU()]
-        self.body = torch.nn.Sequential(*layers[:-1])
+        *first, last = self.net.weights()
+        for (width, norm, rate), pair in zip(self.net.hidden, first, strict=True):
+            layers += [self._dense(*pair), torch.nn.ReLU()]
+            if norm:
+                layers.append(
+                    torch.nn.BatchNorm1d(width, NORM_EPSILON, 1 - NORM_MOMENTUM)
+                )
+            if rate:
+                layers.append(torch.nn.Dropout(rate))
+        self.body = torch.nn.Sequential(*layers, self._dense(*last))
         head = {
             "sigmoid": torch.nn.Sigmoid(),
             "softmax": torch.nn.Softmax(1),
@@ -96,6 +109,7 @@ class Torch(Rival):
             opt.step()
 
     def fit(self, x: Any, y: Any, batch: int, epochs: int, *, shuffle: bool) -> None:
+        self.body.train()
         for _ in range(epochs):
             self._epoch(x, y, batch, shuffle, self.opt)
 
@@ -117,4 +131,4 @@ class Torch(Rival):
             return function(self.torch.from_numpy(x)).numpy()
 
     def predict(self, x: np.ndarray) -> np.ndarray:
-        return self._run(self.call or self.full, x)
+        return self._run(self.call or self.full.eval(), x)

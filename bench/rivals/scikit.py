@@ -45,6 +45,13 @@ class Sklearn(Rival):
         )
         self._start()
 
+    @classmethod
+    def cannot_train(cls, net: Net) -> str | None:
+        """Return a reason for what its perceptrons do not have."""
+        if any(net.norms) or any(net.dropout):
+            return "has neither batch normalization nor dropout"
+        return super().cannot_train(net)
+
     def _start(self) -> None:
         """Let it make its arrays from a few rows, and put our weights into them."""
         outputs = self.net.widths[-1]
