@@ -224,6 +224,7 @@ def measure(options: argparse.Namespace) -> Iterator[Record]:
         yield result
     if options.limits:
         result["limits"] = limits.measure()
+        result["caches"] = limits.cache_sizes()
     if options.kernels:
         rivals = [rival for rival in options.rivals if rival in kernels.MAKERS]
         result["kernels"] = kernels.compare(rivals)

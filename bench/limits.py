@@ -144,9 +144,14 @@ def inference_cost(work: workloads.Inference) -> Cost:
     )
 
 
-def bound(name: str, threads: int, limits: Limits) -> dict[str, Any]:
-    """Return the least time of a workload, in its unit, and where it comes from."""
-    work, sizes = workloads.WORKLOADS[name], cache_sizes()
+def bound(
+    name: str, threads: int, limits: Limits, sizes: dict[str, int]
+) -> dict[str, Any]:
+    """Return the least time of a workload, in its unit, and where it comes from.
+
+    `sizes` are those of `cache_sizes`, of the machine with these limits.
+    """
+    work = workloads.WORKLOADS[name]
     training = isinstance(work, workloads.Training)
     cost = training_cost(work) if training else inference_cost(work)
     level = next((k for k in sizes if cost.footprint <= sizes[k]), "DRAM")

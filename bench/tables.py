@@ -197,6 +197,7 @@ def roofline_table(result: Result, found: Cells) -> str:
     """Return the least time of each workload, and how near to it pynn is."""
     if not result.get("limits"):
         return UNKNOWN
+    sizes = result.get("caches") or limits.cache_sizes()
     head = ["", "threads", "unit", "Mflop", "MB", "held in", "by peak", "by bandwidth"]
     rows = [[*head, "pynn", "of the bound"]]
     for threads in (1, 2):
@@ -204,7 +205,7 @@ def roofline_table(result: Result, found: Cells) -> str:
             cell = found.get(Key(name, threads, "pynn"))
             if name[0] not in "WI" or not cell or str(threads) not in result["limits"]:
                 continue
-            least = limits.bound(name, threads, result["limits"])
+            least = limits.bound(name, threads, result["limits"], sizes)
             work = workloads.WORKLOADS[name]
             texts = [short(least[k]) for k in ("compute", "memory")]
             reached = ratio(name, cell.value, least["bound"])

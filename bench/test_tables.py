@@ -53,7 +53,15 @@ def test_every_training_and_inference_has_a_bound():
     found = json.loads(RESULTS[0].read_text())["limits"]
     for name, work in workloads.WORKLOADS.items():
         if not isinstance(work, workloads.Startup):
-            assert limits.bound(name, 1, found)["bound"] > 0
+            assert limits.bound(name, 1, found, limits.cache_sizes())["bound"] > 0
+
+
+def test_pages_do_not_depend_on_the_machine_that_renders(monkeypatch):
+    result = json.loads(RESULTS[0].read_text())
+    result["caches"] = {"L1": 32 << 10, "L2": 1 << 20, "L3": 32 << 20}
+    before = tables.pages(result)
+    monkeypatch.setattr(limits, "cache_sizes", lambda: dict.fromkeys(("L1", "L2"), 1))
+    assert tables.pages(result) == before
 
 
 @pytest.mark.parametrize("data", limits.DATA_ROWS)
