@@ -20,6 +20,7 @@ DATA_ROWS = {
     "iris": 120,
     "small iris": 96,
     "mnist": 60000,
+    "noise": 60000,
     "tabular": 100000,
     "wide": 1024,
 }
