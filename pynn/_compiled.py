@@ -278,7 +278,8 @@ def _width(kind: str, output: Sequence[int]) -> int:
 
 
 def _plain(value: Any) -> Any:
-    return value.tolist() if isinstance(value, np.ndarray) else float(value)
+    array = np.asarray(value)
+    return array.tolist() if array.ndim else float(array)
 
 
 def _loss(loss: Any) -> Loss | None:

@@ -11,10 +11,8 @@ but a store keeps an address: views are made when asked for, so layers may be sh
 between networks, copied and pickled.
 """
 
-import math
-import operator
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from threading import Lock
@@ -23,6 +21,7 @@ from weakref import WeakSet
 
 import numpy as np
 
+from pynn._arraylike import ArrayLike
 from pynn._ops import stride
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -165,22 +164,7 @@ class Block:
         return flat.reshape(self.rows, self.stride)[:, : self.width]
 
 
-Operator = Callable[[Any, Any], Any]
-
-
-def _operators(function: Operator) -> tuple[Operator, Operator]:
-    """Return the methods of a variable on the left and on the right of an operator."""
-
-    def left(self: "Variable", other: Any) -> Any:
-        return function(self.value, other)
-
-    def right(self: "Variable", other: Any) -> Any:
-        return function(other, self.value)
-
-    return left, right
-
-
-class Variable:
+class Variable(ArrayLike):
     """A named weight: a view of some rows of a block.
 
     Writing into `value` is writing into the model. NumPy functions take a variable
@@ -255,16 +239,6 @@ class Variable:
         return self._block.store.dtype
 
     @property
-    def size(self) -> int:
-        """Number of elements."""
-        return math.prod(self.shape)
-
-    @property
-    def ndim(self) -> int:
-        """Number of axes."""
-        return len(self.shape)
-
-    @property
     def run(self) -> tuple[int, int]:
         """Offset and length in the flat vector, padding included."""
         return self._block.offset + self._start, self._length
@@ -275,29 +249,9 @@ class Variable:
         return self._block
 
     @property
-    def T(self) -> Array:
-        """The weight transposed, as a view."""
-        return self.value.T
-
-    @property
     def stride(self) -> int:
         """Elements of the flat vector from one row to the next."""
         return self._block.stride
-
-    def numpy(self) -> Array:
-        """Return a copy of the weight."""
-        return self.value.copy()
-
-    def assign(self, value: Any) -> "Variable":
-        """Overwrite the weight.
-
-        Raises
-        ------
-        ValueError
-            If `value` is not numeric or has another shape.
-        """
-        self.value[...] = self.checked(value)
-        return self
 
     def checked(self, value: Any) -> Array:
         """Return `value` as an array that may be assigned, or raise ValueError."""
@@ -311,36 +265,6 @@ class Variable:
                 f"weight {self.path!r}: expected shape {self.shape}, got {array.shape}"
             )
         return array
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
-        value = self.value
-        if dtype is not None and np.dtype(dtype) != value.dtype:
-            return value.astype(dtype)
-        return value.copy() if copy else value
-
-    def assign_add(self, value: Any) -> "Variable":
-        """Add `value` to the weight."""
-        return self.assign(self.value + value)
-
-    def assign_sub(self, value: Any) -> "Variable":
-        """Subtract `value` from the weight."""
-        return self.assign(self.value - value)
-
-    def __neg__(self) -> Array:
-        return -self.value
-
-    __add__, __radd__ = _operators(operator.add)
-    __sub__, __rsub__ = _operators(operator.sub)
-    __mul__, __rmul__ = _operators(operator.mul)
-    __truediv__, __rtruediv__ = _operators(operator.truediv)
-    __matmul__, __rmatmul__ = _operators(operator.matmul)
-    __pow__, __rpow__ = _operators(operator.pow)
-
-    def __getitem__(self, key: Any) -> Any:
-        return self.value[key]
-
-    def __len__(self) -> int:
-        return self.shape[0]
 
     def __repr__(self) -> str:
         return f"<Variable path={self.path}, shape={self.shape}, dtype={self.dtype}>"

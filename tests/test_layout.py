@@ -67,7 +67,16 @@ LEVELS = [
     {"_terms"},
     {"_elementwise", "_lowering"},
     {"_variables", "config", "_frames"},
-    {"_alias", "_checks", "_core", "_lookup", "_names", "_ops", "_version"},
+    {
+        "_alias",
+        "_arraylike",
+        "_checks",
+        "_core",
+        "_lookup",
+        "_names",
+        "_ops",
+        "_version",
+    },
     {"_registry"},
 ]
 # Units that only show names of others.

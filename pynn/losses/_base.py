@@ -32,12 +32,12 @@ class Loss:
 
     Parameters
     ----------
+    name : str, optional
     reduction : str or None
         What a call makes of the weighted values of all samples: "sum_over_batch_size"
         (the same as "mean") divides their sum by their number,
         "mean_with_sample_weight" by the sum of the weights, "sum" by nothing; "none"
         and None return one value per sample, which a model cannot be trained with.
-    name : str, optional
     dtype : optional
         Accepted for Keras's sake: values on arrays are computed in float64.
 
@@ -58,8 +58,8 @@ class Loss:
 
     def __init__(
         self,
-        reduction: str | None = "sum_over_batch_size",
         name: str | None = None,
+        reduction: str | None = "sum_over_batch_size",
         dtype: object = None,
     ) -> None:
         where = f"{type(self).__name__}: reduction"
@@ -194,7 +194,25 @@ class Loss:
         return cls(**config)
 
 
-class LossFunctionWrapper(Loss):
+class Reduced(Loss):
+    """A loss whose first argument is the reduction.
+
+    Parameters
+    ----------
+    reduction, name, dtype
+        See `Loss`.
+    """
+
+    def __init__(
+        self,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: object = None,
+    ) -> None:
+        super().__init__(name, reduction, dtype)
+
+
+class LossFunctionWrapper(Reduced):
     """The loss that a function of yours makes of targets and predictions.
 
     Parameters

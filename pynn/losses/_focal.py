@@ -13,7 +13,7 @@ import numpy as np
 from pynn._checks import flag, real
 from pynn._values import Values
 from pynn.losses import _own
-from pynn.losses._base import Loss
+from pynn.losses._base import Loss, Reduced
 from pynn.losses._regression import check_axis
 
 _TINY = 1e-7
@@ -31,7 +31,7 @@ def _focus(rest: Values, gamma: float) -> tuple[Values, Values]:
     return rest**gamma, slope
 
 
-class _Focal(Loss):
+class _Focal(Reduced):
     """What the two focal cross-entropies share."""
 
     def _take(
@@ -206,7 +206,7 @@ class CategoricalFocalCrossentropy(_Focal):
         return found
 
 
-class Tversky(Loss):
+class Tversky(Reduced):
     """``1 - tp / (tp + alpha * fp + beta * fn + 1e-7)`` over the whole batch.
 
     ``tp = sum(y p)``, ``fp = sum(y (1 - p))`` and ``fn = sum((1 - y) p)``: that is how

@@ -7,10 +7,10 @@ from copy import copy
 from typing import Any, Self
 
 from pynn._values import Values, only_zeros_and_ones
-from pynn.losses._base import Loss
+from pynn.losses._base import Reduced
 
 
-class Hinge(Loss):
+class Hinge(Reduced):
     """``mean(max(1 - y * p, 0))`` for labels y of -1 and 1.
 
     If all labels are 0 or 1, they stand for -1 and 1.
@@ -36,7 +36,7 @@ class SquaredHinge(Hinge):
     kind = "squared_hinge"
 
 
-class CategoricalHinge(Loss):
+class CategoricalHinge(Reduced):
     """``max(max((1 - y) * p) - sum(y * p) + 1, 0)`` for one-hot y."""
 
     kind = "categorical_hinge"

@@ -12,11 +12,11 @@ from typing import Any, ClassVar
 
 from pynn._checks import flag, integer, real
 from pynn._values import Values
-from pynn.losses._base import Loss
+from pynn.losses._base import Reduced
 from pynn.losses._regression import check_axis
 
 
-class _CrossEntropy(Loss):
+class _CrossEntropy(Reduced):
     """What the three cross-entropies share: probabilities or logits."""
 
     activation: ClassVar[str]
@@ -147,13 +147,13 @@ class SparseCategoricalCrossentropy(_CrossEntropy):
         return sparse_attr(self.ignore_class)
 
 
-class KLDivergence(Loss):
+class KLDivergence(Reduced):
     """``sum(y * log(y / p))``, both cut to [1e-7, 1]: the information that p lacks."""
 
     kind = "kl_divergence"
 
 
-class Poisson(Loss):
+class Poisson(Reduced):
     """``mean(p - y * log(p + 1e-7))``, for counts y with expectation p."""
 
     kind = "poisson"

@@ -11,7 +11,7 @@ from typing import Any
 from pynn._checks import integer, real
 from pynn._ops import MAX_DIMS
 from pynn._values import Values
-from pynn.losses._base import Loss
+from pynn.losses._base import Reduced
 
 
 def check_axis(axis: Any, who: str) -> int:
@@ -19,31 +19,31 @@ def check_axis(axis: Any, who: str) -> int:
     return integer(axis, f"{who}: axis", -MAX_DIMS)
 
 
-class MeanSquaredError(Loss):
+class MeanSquaredError(Reduced):
     """``mean((p - y)**2)``, without a factor 1/2."""
 
     kind = "mean_squared_error"
 
 
-class MeanAbsoluteError(Loss):
+class MeanAbsoluteError(Reduced):
     """``mean(abs(p - y))``."""
 
     kind = "mean_absolute_error"
 
 
-class MeanAbsolutePercentageError(Loss):
+class MeanAbsolutePercentageError(Reduced):
     """``100 * mean(abs(y - p) / max(abs(y), 1e-7))``, in percent."""
 
     kind = "mean_absolute_percentage_error"
 
 
-class MeanSquaredLogarithmicError(Loss):
+class MeanSquaredLogarithmicError(Reduced):
     """``mean((log(max(p, 1e-7) + 1) - log(max(y, 1e-7) + 1))**2)``."""
 
     kind = "mean_squared_logarithmic_error"
 
 
-class Huber(Loss):
+class Huber(Reduced):
     """Squared near zero, absolute far from it.
 
     Mean of ``e**2 / 2`` where ``abs(e) <= delta``, else ``delta * abs(e) - delta**2 /
@@ -75,13 +75,13 @@ class Huber(Loss):
         return (self.delta,)
 
 
-class LogCosh(Loss):
+class LogCosh(Reduced):
     """``mean(log(cosh(p - y)))``: squared near zero, absolute far from it."""
 
     kind = "log_cosh"
 
 
-class CosineSimilarity(Loss):
+class CosineSimilarity(Reduced):
     """Minus the cosine of the angle between y and p: -1 is the same direction.
 
     Both are divided by ``max(norm, 1e-7)``.

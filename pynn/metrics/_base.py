@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 
+from pynn import initializers
+from pynn._arraylike import State
 from pynn._names import snake_case, unique_name
 from pynn._ops import ignored_label
 from pynn._values import Values, counted, numbers, per_vector, weights_for
@@ -15,6 +17,11 @@ from pynn._values import Values, counted, numbers, per_vector, weights_for
 
 class Metric:
     """A number about a model, gathered over batches.
+
+    A metric of your own overrides `update_state` and `result`. What it gathers lies in
+    variables that its constructor makes with `add_variable`, or in attributes that its
+    `reset_state` sets, which is called at once if there is no constructor, and at the
+    beginning of each epoch.
 
     Parameters
     ----------
@@ -35,7 +42,53 @@ class Metric:
     def __init__(self, name: str | None = None, dtype: object = None) -> None:
         self.name = name or unique_name(snake_case(type(self).__name__))
         self.dtype = dtype
-        self.reset_state()
+        self._variables: list[State] = []
+        if type(self).__init__ is Metric.__init__:
+            self.reset_state()
+
+    def add_variable(
+        self,
+        shape: Sequence[int],
+        initializer: Any = "zeros",
+        dtype: Any = None,
+        aggregation: str = "sum",
+        name: str | None = None,
+    ) -> State:
+        """Make a variable, in the constructor; `reset_state` sets it to zero.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            () for a single number.
+        initializer : str, callable or Initializer
+        dtype : str, optional
+            "float64" by default.
+        aggregation
+            Accepted for Keras's sake.
+        name : str, optional
+        """
+        del aggregation
+        start = initializers.get(initializer or "zeros")
+        name = name or f"variable_{len(self._variables)}"
+        value = np.array(start(tuple(shape), dtype=dtype or "float64"))
+        self._variables.append(State(value, name, f"{self.name}/{name}"))
+        return self._variables[-1]
+
+    def add_weight(
+        self,
+        shape: Sequence[int] = (),
+        initializer: Any = None,
+        dtype: Any = None,
+        name: str | None = None,
+    ) -> State:
+        """Do what `add_variable` does."""
+        return self.add_variable(shape, initializer, dtype, name=name)
+
+    @property
+    def variables(self) -> list[State]:
+        """What `add_variable` made, then the variables of metrics among attributes."""
+        inner = [m for m in vars(self).values() if isinstance(m, Metric)]
+        return [*self._variables, *(v for m in inner for v in m.variables)]
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Take in a batch.
@@ -54,8 +107,12 @@ class Metric:
         raise NotImplementedError(f"{type(self).__name__} must define result")
 
     def reset_state(self) -> None:
-        """Forget all batches."""
-        raise NotImplementedError(f"{type(self).__name__} must define reset_state")
+        """Forget all batches: set variables to zero, and reset metrics it holds."""
+        for variable in self._variables:
+            variable.value[...] = 0
+        for inner in vars(self).values():
+            if isinstance(inner, Metric):
+                inner.reset_state()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Take in a batch and return the result so far."""
@@ -79,7 +136,15 @@ def ratio(part: Any, whole: Any) -> Values:
     return found
 
 
-class _Average(Metric):
+class Gathered(Metric):
+    """A metric whose attributes `reset_state` makes, before those of a subclass."""
+
+    def __init__(self, name: str | None = None, dtype: object = None) -> None:
+        super().__init__(name, dtype)
+        self.reset_state()
+
+
+class _Average(Gathered):
     """A weighted sum of values and the sum of the weights."""
 
     def reset_state(self) -> None:
@@ -120,7 +185,7 @@ class Mean(_Average):
         self.add(numbers(values, "values"), sample_weight)
 
 
-class Sum(Metric):
+class Sum(Gathered):
     """The weighted sum of values: ``update_state(values, sample_weight)``."""
 
     def __init__(self, name: str | None = "sum", dtype: object = None) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from pynn import _engine
 from pynn._checks import flag, integer, one_of, real
 from pynn._values import Array, Values, numbers, same_rank, weights_for
-from pynn.metrics._base import Metric, ratio
+from pynn.metrics._base import Gathered, ratio
 
 _NEVER = -1e10  # prediction of a class that is not among the top k
 
@@ -24,7 +24,7 @@ def _top_k(pred: Values, k: int) -> Values:
     return np.where(kept, pred, _NEVER)
 
 
-class _Counts(Metric):
+class _Counts(Gathered):
     """Weighted counts of answers; an answer is yes above a threshold.
 
     For each threshold, `hits` is the weight of the positive samples that were answered

@@ -10,12 +10,12 @@ import numpy as np
 
 from pynn._checks import flag, integer, real
 from pynn._values import Array, Values, numbers, same_rank, weights_for
-from pynn.metrics._base import MeanMetricWrapper, Metric
+from pynn.metrics._base import Gathered, MeanMetricWrapper
 
 _TINY = 1e-7  # Keras's epsilon, added to denominators
 
 
-class IoU(Metric):
+class IoU(Gathered):
     """Mean, over some classes, of ``tp / (tp + fp + fn)``; absent classes do not count.
 
     Sample weights count in full; Keras cuts them to integers unless told a `dtype`.

@@ -9,7 +9,7 @@ import numpy as np
 
 from pynn._checks import integer, one_of, optional_real, real
 from pynn._values import Array, Values, labels_for, numbers, same_rank, weights_for
-from pynn.metrics._base import Metric, _Average, ratio
+from pynn.metrics._base import Gathered, _Average, ratio
 
 _TINY = 1e-7  # Keras's epsilon, added to denominators
 
@@ -110,7 +110,7 @@ def _matrices(who: str, y_true: Any, y_pred: Any) -> tuple[Values, Values]:
     return true, pred
 
 
-class FBetaScore(Metric):
+class FBetaScore(Gathered):
     """Harmonic mean of precision and recall, recall counting `beta` times as much.
 
     Parameters
@@ -195,7 +195,7 @@ class F1Score(FBetaScore):
         super().__init__(average, 1.0, threshold, name, dtype)
 
 
-class R2Score(Metric):
+class R2Score(Gathered):
     """Share of the variance of the targets that the predictions explain.
 
     ``1 - sum((y - p)**2) / sum((y - mean(y))**2)`` for each column; a column without

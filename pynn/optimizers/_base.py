@@ -15,11 +15,11 @@ from typing import Any, ClassVar, TypedDict
 
 import numpy as np
 
+from pynn._arraylike import State
 from pynn._checks import flag, integer, optional_real, real
 from pynn._lookup import to_config
 from pynn._ops import OPTIMIZERS, OptimizerSpec
 from pynn.optimizers._bound import Bound
-from pynn.optimizers._own import State
 from pynn.optimizers.schedules import LearningRateSchedule, deserialize
 
 Rate = float | LearningRateSchedule | Callable[[], float]

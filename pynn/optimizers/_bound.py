@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pynn._arraylike import State
 from pynn._network import network_of
 from pynn._variables import edited
-from pynn.optimizers._own import OwnState, State, own_step
+from pynn.optimizers._own import OwnState, own_step
 
 if TYPE_CHECKING:
     from pynn._network import Network

@@ -15,58 +15,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pynn import initializers
+from pynn._arraylike import State
 
 if TYPE_CHECKING:
     from pynn._variables import Array, Variable
     from pynn.optimizers._base import Optimizer
-
-
-class State:
-    """An array that an optimizer carries from step to step.
-
-    Writing into `value` changes the state; NumPy functions take it as an array.
-    """
-
-    def __init__(self, value: Array, name: str, path: str) -> None:
-        self.value, self.name, self.path = value, name, path
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of the array."""
-        shape: tuple[int, ...] = self.value.shape
-        return shape
-
-    @property
-    def dtype(self) -> str:
-        """Element type."""
-        return self.value.dtype.name
-
-    @property
-    def size(self) -> int:
-        """Number of elements."""
-        return self.value.size
-
-    def numpy(self) -> Array:
-        """Return a copy of the array."""
-        return self.value.copy()
-
-    def assign(self, value: Any) -> State:
-        """Overwrite the array; ValueError if `value` has another shape."""
-        array = np.asarray(value)
-        if array.shape != self.shape:
-            raise ValueError(
-                f"{self.path!r}: expected shape {self.shape}, got {array.shape}"
-            )
-        self.value[...] = array
-        return self
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
-        if dtype is not None and np.dtype(dtype) != self.value.dtype:
-            return self.value.astype(dtype)
-        return self.value.copy() if copy else self.value
-
-    def __repr__(self) -> str:
-        return f"<State path={self.path}, shape={self.shape}, dtype={self.dtype}>"
 
 
 class OwnState:

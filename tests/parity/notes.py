@@ -154,7 +154,6 @@ ABSENT: dict[str, str] = {
     r"Sequential\.export": "no export to other formats yet",
     r"optimizers\.Optimizer\.(update_step|set_weights|variables)": _STEP,
     r"optimizers\.Optimizer\.(exclude_from_weight_decay|scale_loss)": _STEP,
-    r"metrics\.Metric\.(add_weight|variables)": "metrics keep plain attributes",
 }
 
 # Until it is there.
