@@ -90,7 +90,7 @@ class Model(Summarized, Trainer):
 
     def build(self, input_shape: Shape) -> None:
         """Make the weights for inputs of `input_shape` (batch axis included)."""
-        if self._input is not None and self._input.shape != tuple(input_shape):
+        if self._input is not None and self._input.shape[1:] != tuple(input_shape)[1:]:
             raise ValueError(
                 f"{self.name!r}: built for {self._input.shape}, got {input_shape}"
             )

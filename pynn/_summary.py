@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 _POSITIONS = (0.45, 0.80, 1.0)  # where columns end, as shares of the line
 _LENGTH, _FOR_TRAINABLE = 88, 12
 _ALIGN = "<<>^"
+_ALWAYS_BUILT = {  # for Keras, of the layers without weights
+    *("Activation", "ActivityRegularization", "AlphaDropout", "Dropout", "ELU"),
+    *("GaussianDropout", "GaussianNoise", "Identity", "LeakyReLU", "ReLU", "Reshape"),
+    *("Softmax", "SpatialDropout1D", "SpatialDropout2D", "UnitNormalization"),
+}
 
 
 class Summarized:
@@ -136,7 +141,11 @@ def _rows(layers: Sequence["Layer"], nested: bool) -> list[Row]:
 def _described(layer: "Layer", depth: int, nested: bool) -> list[Row]:
     shape, count = "?", "0 (unbuilt)"
     if layer.built:
-        shape, count = str(layer.output_shape), f"{layer.count_params():,}"
+        entry = layer.input_shape if layer._source is None else layer._source.shape
+        shape = str(layer.compute_output_shape(entry))
+        count = f"{layer.count_params():,}"
+    elif any(kind.__name__ in _ALWAYS_BUILT for kind in type(layer).__mro__):
+        count = "0"
     trainable = ("Y" if layer.trainable else "N") if layer.weights else "-"
     rows = [Row(layer.name, type(layer).__name__, depth, shape, count, trainable)]
     if nested:
@@ -178,7 +187,7 @@ def _totals(model: "Sequential") -> list[tuple[str, int, str]]:
     frozen = sum(w.size for w in model.non_trainable_weights)
     counts = {"Trainable": trained, "Non-trainable": frozen}
     if model.optimizer is not None and model.optimizer.iterations:
-        counts["Optimizer"] = len(model.optimizer.slots) * trained + 2
+        counts["Optimizer"] = model.optimizer.count_state(trained)
     counts = {"Total": sum(counts.values())} | counts
     return [(name, n, _size(n * each)) for name, n in counts.items()]
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import pynn
-from pynn import layers
+from pynn import layers, optimizers
 
 
 @pytest.fixture
@@ -82,6 +82,52 @@ def test_optimizer_counts_once_it_has_state(model):
     weights = 6 * 4 + 4 + 4 * 3 + 3 + 3 * 2 + 2
     assert f" Optimizer params: {2 * weights + 2} " in summary(model)
     assert f" Total params: {3 * weights + 2} " in summary(model)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "count"),  # of 5 * 3 weights and 3 biases; Keras 3.15 says so
+    [
+        ("sgd", 2),
+        ("nadam", 2 * 18 + 3),
+        ("lamb", 2 * 18 + 2),
+        ("muon", 18 + 3 + 2),  # velocities of biases alone
+        ("adafactor", 18 + 5 + 3 + 2 + 2),  # rows, columns, two zeros for the biases
+        (optimizers.SGD(optimizers.schedules.CosineDecay(0.1, 9), 0.9), 18 + 1),
+        (optimizers.Lion(use_ema=True), 2 * 18 + 2),
+    ],
+)
+def test_state_of_optimizers(optimizer, count):
+    model = pynn.Sequential([pynn.Input((5,)), layers.Dense(3)])
+    model.compile(optimizer, "mse")
+    model.fit(np.ones((4, 5)), np.ones((4, 3)), verbose=0)
+    assert f" Optimizer params: {count} " in summary(model)
+
+
+def test_batch_sizes_are_shown():
+    inner = pynn.Sequential([pynn.Input((3,)), layers.Dense(2, name="inner")])
+    members = [pynn.Input(batch_shape=(5, 4)), layers.Dense(3), inner]
+    model = pynn.Sequential(members)
+    assert model.input_shape == (5, 4)
+    assert model.output_shape == (5, 2)
+    rows = summary(model, expand_nested=True).splitlines()
+    assert "│ (5, 3) " in rows[4]
+    assert "│ (5, 2) " in rows[6]
+    assert "│ (None, 2) " in rows[8]
+    assert model.predict(np.ones((7, 4)), verbose=0).shape == (7, 2)
+    twin = pynn.Sequential.from_config(model.get_config())
+    assert twin.inputs[0].shape == (5, 4)
+    with pytest.raises(ValueError, match=r"batch_size: expected .* got 0"):
+        pynn.Input((4,), batch_size=0)
+
+
+def test_layers_before_they_are_built():
+    members = [layers.Dense(3), layers.Dropout(0.5), layers.ReLU(), layers.Flatten()]
+    counts = [row.split("│")[-2].strip() for row in _rows(pynn.Sequential(members))]
+    assert counts == ["0 (unbuilt)", "0", "0", "0 (unbuilt)"]
+
+
+def _rows(model):
+    return [row for row in summary(model).splitlines() if " ? " in row]
 
 
 def test_html_is_escaped():

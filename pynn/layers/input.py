@@ -4,6 +4,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from pynn._checks import integer
 from pynn._lowering import Lowering
 from pynn.data import check_shape
 from pynn.layers.base import Layer, Shape
@@ -18,7 +19,7 @@ class InputLayer(Layer):
     shape : tuple of int
         Without the batch axis.
     batch_size : int, optional
-        Accepted for Keras's sake; every batch size works.
+        Shown as the first axis of shapes; every batch size works all the same.
     dtype : str, optional
         "float32" or "float64"; the whole model computes in it.
     batch_shape : tuple, optional
@@ -41,9 +42,11 @@ class InputLayer(Layer):
         if (shape is None) == (batch_shape is None):
             raise ValueError("Input: expected either shape or batch_shape")
         if batch_shape is not None:
-            shape = tuple(batch_shape)[1:]  # type: ignore[assignment]
-        self.shape: Shape = (None, *check_shape("Input", shape))
-        self.batch_size = batch_size
+            batch_size, *shape = batch_shape  # type: ignore[assignment]
+        self.batch_size = (
+            None if batch_size is None else integer(batch_size, "Input: batch_size", 1)
+        )
+        self.shape: Shape = (self.batch_size, *check_shape("Input", shape))
         self.build(self.shape)
 
     @property
@@ -62,7 +65,7 @@ class InputLayer(Layer):
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
         del config["trainable"]
-        return config | {"shape": self.shape[1:]}
+        return config | {"shape": self.shape[1:], "batch_size": self.batch_size}
 
 
 def Input(

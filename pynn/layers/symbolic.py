@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any, NoReturn
 
 Shape = tuple[int | None, ...]
-"""A shape with its batch axis, which is None."""
+"""A shape with its batch axis, which is None unless an `Input` says more."""
 
 
 class KerasTensor:
@@ -15,7 +15,7 @@ class KerasTensor:
     Attributes
     ----------
     shape : tuple
-        With None for the batch axis.
+        With the batch axis, None unless the `Input` said more.
     dtype : str
     layer : Layer
         Whose output this is; an `InputLayer` at the beginning of a chain.

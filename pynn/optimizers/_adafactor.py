@@ -80,6 +80,11 @@ class Adafactor(Optimizer):
                 self._columns.append(None)
             self._squares.append(self.add_variable_from_reference(variable, "velocity"))
 
+    @property
+    def extra(self) -> int:
+        """Two for each weight without rows and columns."""
+        return 2 * sum(row is None for row in getattr(self, "_rows", ()))
+
     def update_step(self, gradient: Any, variable: Any, learning_rate: float) -> None:
         index, step = self._get_variable_index(variable), self.iterations + 1
         squares = self._squares[index]

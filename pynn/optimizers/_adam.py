@@ -168,3 +168,8 @@ class Nadam(Moments):
 
     def rule(self) -> tuple[str, tuple[float, ...]]:
         return "nadam", self._hyper()
+
+    @property
+    def extra(self) -> int:
+        """One: the product p_t."""
+        return 1

@@ -88,6 +88,20 @@ class Bound(OwnState):
                 found.append(State(weight.view(slot), name, f"{self.name}/{name}"))
         return [*found, *self._made]
 
+    def count_state(self, trained: int) -> int:
+        """Return how many numbers make up the state for `trained` elements of weights.
+
+        As Keras counts: `variables`, and `extra`.
+        """
+        made = sum(state.size for state in self._made)
+        fixed = isinstance(getattr(self, "_rate", None), float)
+        return 1 + fixed + self.extra + len(self.slots) * trained + made
+
+    @property
+    def extra(self) -> int:
+        """Numbers that Keras's rule keeps in variables and ours does not."""
+        return 0
+
     def save_own_variables(self, store: MutableMapping[str, Any]) -> None:
         """Put copies of `variables` into a dict, by number."""
         for i, variable in enumerate(self.variables):
