@@ -43,6 +43,7 @@ class Model(Summarized, Trainer):
     _functional: ClassVar[type["Model"]]
     _input: InputLayer | None
     _layers: list[Layer]
+    _end: KerasTensor | None  # of the layers that were built in their places
 
     def __new__(cls, *args: Any, **named: Any) -> Any:
         """Return a `Functional` when called as ``Model(inputs, outputs)``."""
@@ -63,6 +64,7 @@ class Model(Summarized, Trainer):
         self._start_training()
         self._input = None
         self._layers = []
+        self._end = None
         self._stale = True  # the network does not follow the layers yet
 
     # ---- structure
@@ -103,9 +105,10 @@ class Model(Summarized, Trainer):
     def _build_layers(self, entry: InputLayer) -> None:
         self.compute_output_shape(entry.shape)  # all shapes before any weight
         self._choose_dtype()
-        symbol = KerasTensor(entry.shape, self.dtype, entry)
+        end = KerasTensor(entry.shape, self.dtype, entry)
         for layer in self._layers:
-            symbol = layer.follow(symbol)
+            end = layer.follow(end)
+        self._end = end
 
     def _choose_dtype(self) -> None:
         """Take the one type that layers were given or already have."""
@@ -161,6 +164,9 @@ class Model(Summarized, Trainer):
         for layer in self._layers:
             x = layer.emit(lowering, x)
         return x
+
+    def __getstate__(self) -> dict[str, Any]:
+        return super().__getstate__() | {"_end": None}  # a chain as deep as the model
 
     # ---- weights
 

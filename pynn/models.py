@@ -79,18 +79,29 @@ class Sequential(Model):
                 f"{self.name!r}: two layers are called {layer.name!r};"
                 " names must be unique"
             )
-        shape, entry = self._input_shape, self._input
+        shape, entry, end = self._input_shape, self._input, self._end
         self._layers.append(layer)
         try:
             if entry is None and len(self._layers) == 1:
                 self._take_shape(layer)
             if self._input is not None:
-                self._build_layers(self._input)
+                self._build_last(self._input)
         except BaseException:
             self._layers.pop()
-            self._input_shape, self._input = shape, entry
+            self._input_shape, self._input, self._end = shape, entry, end
             raise
         self._stale = True
+
+    def _build_last(self, entry: InputLayer) -> None:
+        """Build the last layer in its place, and all of them if it asks for a type."""
+        layer, end = self._layers[-1], self._end
+        asks = layer.dtype_given or bool(layer.weights)
+        if end is None or (asks and layer.dtype != self.dtype):
+            self._build_layers(entry)
+            return
+        layer.compute_output_shape(end.shape)  # before any weight
+        self._end = layer.follow(end)
+        self.dtype_given = self.dtype_given or asks
 
     def _take_shape(self, layer: Layer) -> None:
         """Let the first layer say what the input looks like, if it knows."""
@@ -107,6 +118,7 @@ class Sequential(Model):
         if not self._layers:
             raise ValueError(f"{self.name!r}: no layer left to remove")
         self._stale = True
+        self._end = None
         return self._layers.pop()
 
     @classmethod

@@ -342,3 +342,33 @@ def test_a_first_layer_that_fails_leaves_no_shape_behind():
     assert not model.built
     model.add(layers.Dense(2, input_dim=5))
     assert model.input_shape == (None, 5)
+
+
+def test_building_is_linear_in_the_layers(monkeypatch):
+    calls, shape_of = [], layers.Dense.compute_output_shape
+
+    def counted(self, input_shape):
+        calls.append(self.name)
+        return shape_of(self, input_shape)
+
+    monkeypatch.setattr(layers.Dense, "compute_output_shape", counted)
+    counts = []
+    for n in (20, 40):
+        pynn.Sequential([pynn.Input((3,)), *(layers.Dense(3) for _ in range(n))])
+        counts.append(len(calls))
+        calls.clear()
+    assert counts[1] < 2.2 * counts[0]  # the first layer takes a few more than others
+
+
+def test_layers_added_to_a_copy_and_after_a_pop():
+    model = pynn.Sequential([pynn.Input((3,)), layers.Dense(4), layers.Dense(5)])
+    for changed in (model, copy.deepcopy(model)):
+        changed.pop()
+        changed.add(layers.Dense(2, name="last"))
+        changed.add(layers.Dropout(0.5))
+        assert changed.output_shape == (None, 2)
+        assert pynn.Model(changed.inputs, changed.outputs).output_shape == (None, 2)
+        with pytest.raises(ValueError, match="all layers need one dtype"):
+            changed.add(layers.Dense(2, dtype="float64"))
+        changed.add(layers.Dense(7, dtype="float32"))
+        assert changed.predict(np.ones((2, 3)), verbose=0).shape == (2, 7)
