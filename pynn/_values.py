@@ -60,6 +60,16 @@ def same_rank(y_true: Values, y_pred: Values) -> tuple[Values, Values]:
     return y_true, y_pred
 
 
+def check_vectors(y_pred: Array, axis: int = -1) -> None:
+    """Raise ValueError unless predictions are vectors along an axis."""
+    if y_pred.ndim == 0:
+        raise ValueError(
+            "y_pred: expected an array with at least one axis, got shape ()"
+        )
+    if not -y_pred.ndim <= axis < y_pred.ndim:
+        raise ValueError(f"axis {axis} is none of y_pred of shape {y_pred.shape}")
+
+
 def labels_for(
     y_true: Values, y_pred: Values, axis: int = -1, ignored: float | None = None
 ) -> Values:
@@ -72,6 +82,7 @@ def labels_for(
     ValueError
         If the shapes do not fit or a label names no column.
     """
+    check_vectors(y_pred, axis)
     shape = y_true.shape
     if y_true.ndim == y_pred.ndim and shape[axis] == 1:
         y_true = np.squeeze(y_true, axis)
@@ -119,12 +130,7 @@ def per_vector(
         One value for each element instead.
     """
     true, pred = numbers(y_true, "y_true"), numbers(y_pred, "y_pred")
-    if pred.ndim == 0:
-        raise ValueError(
-            "y_pred: expected an array with at least one axis, got shape ()"
-        )
-    if not -pred.ndim <= axis < pred.ndim:
-        raise ValueError(f"axis {axis} is none of y_pred of shape {pred.shape}")
+    check_vectors(pred, axis)
     if kind in LABEL_LOSSES:
         true = labels_for(true, pred, axis, ignored_label(kind, attr))
     else:

@@ -61,8 +61,8 @@ class Sequential(Model):
         Raises
         ------
         ValueError
-            If it is none, its name is taken, or it cannot follow the others; the model
-            is as before.
+            If it is none, its name is taken, it holds this model, or it cannot follow
+            the others; the model is as before.
         """
         if isinstance(layer, KerasTensor) and isinstance(layer.layer, InputLayer):
             layer = layer.layer
@@ -74,6 +74,8 @@ class Sequential(Model):
             self._input = layer
             self._input_shape = layer.shape
             return
+        if _holds(layer, self):
+            raise ValueError(f"{self.name!r}: a model cannot be a part of itself")
         if any(layer.name == known.name for known in self._layers):
             raise ValueError(
                 f"{self.name!r}: two layers are called {layer.name!r};"
@@ -124,6 +126,12 @@ class Sequential(Model):
     @classmethod
     def _assembled(cls, members: list[Layer], name: str | None) -> Self:
         return cls(members, name=name)
+
+
+def _holds(layer: Layer, model: Model) -> bool:
+    """Whether a layer is a model, or has it among its layers at any depth."""
+    inner = getattr(layer, "_layers", ())
+    return layer is model or any(_holds(member, model) for member in inner)
 
 
 class Functional(Model):

@@ -95,3 +95,25 @@ def test_arguments(make, words):
         return
     with pytest.raises(ValueError, match=words):
         make()
+
+
+FOCAL = [
+    losses.CategoricalFocalCrossentropy,
+    losses.BinaryFocalCrossentropy,
+    lambda **named: losses.CategoricalFocalCrossentropy(from_logits=True, **named),
+]
+
+
+@pytest.mark.parametrize("make", FOCAL)
+def test_numbers_and_empty_arrays(make):
+    with pytest.raises(ValueError, match=r"y_pred: expected an array with .*, got"):
+        make()(1.0, 1.0)
+    with pytest.raises(ValueError, match=r"y_true of shape \(0,\) does not fit y_pred"):
+        make()([], np.zeros((0, 3)))
+    for shape in ((0, 3), (3, 0), (0, 0)):
+        empty = np.zeros(shape)
+        values = make(reduction=None)(empty, empty)
+        np.testing.assert_array_equal(values, np.zeros(shape[:1]))
+        assert make().gradients(empty, empty).shape == shape
+    with pytest.raises(ValueError, match="no samples to average"):
+        make()(np.zeros((0, 3)), np.zeros((0, 3)))

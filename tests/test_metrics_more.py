@@ -96,3 +96,15 @@ def test_correlations(rng):
 def test_bad_arguments(make, words):
     with pytest.raises(ValueError, match=words):
         make()
+
+
+@pytest.mark.parametrize(
+    "kind", [metrics.SparseTopKCategoricalAccuracy, metrics.TopKCategoricalAccuracy]
+)
+def test_hits_of_numbers_and_of_nothing(kind):
+    with pytest.raises(ValueError, match=r"y_pred: expected an array with .*, got"):
+        kind()(1.0, 1.0)
+    sparse = kind is metrics.SparseTopKCategoricalAccuracy
+    assert kind()(np.zeros(0) if sparse else np.zeros((0, 3)), np.zeros((0, 3))) == 0.0
+    with pytest.raises(ValueError, match=r"do(es)? not fit y_pred of shape"):
+        kind()(np.zeros((2, 2)), np.zeros((2, 0)))

@@ -372,3 +372,14 @@ def test_layers_added_to_a_copy_and_after_a_pop():
             changed.add(layers.Dense(2, dtype="float64"))
         changed.add(layers.Dense(7, dtype="float32"))
         assert changed.predict(np.ones((2, 3)), verbose=0).shape == (2, 7)
+
+
+def test_no_model_holds_itself():
+    a = pynn.Sequential([pynn.Input((3,)), layers.Dense(3)])
+    b = pynn.Sequential([layers.Dense(3), a])
+    start = pynn.Input((3,))
+    c = pynn.Model(start, a(start))
+    for part in (a, b, c):
+        with pytest.raises(ValueError, match="a model cannot be a part of itself"):
+            a.add(part)
+    assert a.predict(np.ones((2, 3)), verbose=0).shape == (2, 3)

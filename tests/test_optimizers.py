@@ -288,3 +288,11 @@ def test_no_optimizer_warns():
         warnings.simplefilter("error")
         for cls in CLASSES:
             cls()
+
+
+def test_steps_that_no_counter_holds():
+    optimizer = pynn.optimizers.SGD(gradient_accumulation_steps=2)
+    with pytest.raises(ValueError, match=r"SGD: iterations: expected below 2\*\*63"):
+        optimizer.iterations = 2**62
+    optimizer.iterations = 2**62 - 1
+    assert optimizer.iterations == 2**62 - 1

@@ -191,3 +191,12 @@ def test_bad_verbose(wrong):
         with pytest.raises(ValueError, match="verbose: expected 'auto', 0, 1 or 2"):
             call(X, Y, verbose=wrong)
     assert model.get_weights()[0].tobytes() == before
+
+
+def test_no_standard_output(monkeypatch):
+    monkeypatch.setattr("sys.stdout", None)  # as in pythonw, or a detached service
+    model = small_model()
+    model.fit(X, Y, epochs=2, verbose=1)
+    model.fit(X, Y, verbose=2)
+    model.evaluate(X, Y, verbose=1)
+    assert len(model.predict(X, verbose=1)) == len(X)

@@ -186,7 +186,9 @@ class ProgbarLogger(Callback):
 
     @staticmethod
     def _print(text: str) -> None:
-        """Write to what is standard output now, whatever it can encode."""
+        """Write to what is standard output now, if any, whatever it can encode."""
+        if sys.stdout is None:
+            return
         encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
         try:
             "━".encode(encoding)

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from pynn._checks import flag, real
-from pynn._values import Values
+from pynn._values import Values, check_vectors, numbers, same_rank
 from pynn.losses import _own
 from pynn.losses._base import Loss, Reduced
 from pynn.losses._regression import check_axis
@@ -52,17 +52,25 @@ class _Focal(Reduced):
 
     def call(self, y_true: Any, y_pred: Any) -> Values:
         """Return the loss of each vector along the axis."""
-        return self.cost(*self._turned(y_true, y_pred))
+        y, p = self._turned(y_true, y_pred)
+        if p.size == 0:
+            return np.zeros(p.shape[:-1])
+        return self.cost(y, p)
 
     def gradient(self, y_true: Values, y_pred: Values) -> Values:
         """Return the derivative of each sample's value by its prediction."""
         y, p = self._turned(y_true, y_pred)
-        places = p[0].size // p.shape[-1] if len(p) else 1
-        return np.moveaxis(self.slope(y, p), -1, self.axis) / places
+        if p.size == 0:
+            return np.zeros(y_pred.shape)
+        places: int = p[0].size // p.shape[-1]
+        found: Values = np.moveaxis(self.slope(y, p), -1, self.axis) / places
+        return found
 
     def _turned(self, y_true: Values, y_pred: Values) -> tuple[Values, Values]:
         """Return both with the axis as the last one."""
-        return np.moveaxis(y_true, self.axis, -1), np.moveaxis(y_pred, self.axis, -1)
+        y, p = same_rank(numbers(y_true, "y_true"), numbers(y_pred, "y_pred"))
+        check_vectors(p, self.axis)
+        return np.moveaxis(y, self.axis, -1), np.moveaxis(p, self.axis, -1)
 
     def cost(self, y_true: Values, y_pred: Values) -> Values:
         """Return the value of each vector along the last axis."""

@@ -8,7 +8,15 @@ from typing import Any, ClassVar
 import numpy as np
 
 from pynn._checks import integer, one_of, optional_real, real
-from pynn._values import Array, Values, labels_for, numbers, same_rank, weights_for
+from pynn._values import (
+    Array,
+    Values,
+    check_vectors,
+    labels_for,
+    numbers,
+    same_rank,
+    weights_for,
+)
 from pynn.metrics._base import Gathered, _Average, ratio
 
 _TINY = 1e-7  # Keras's epsilon, added to denominators
@@ -42,6 +50,9 @@ def _hits(labels: Values, pred: Values, k: int) -> Values:
 def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Values:
     """Return 1 for each sample whose class (one-hot) is among its `k` best, else 0."""
     true, pred = same_rank(numbers(y_true, "y_true"), numbers(y_pred, "y_pred"))
+    check_vectors(pred)
+    if pred.size == 0:
+        return np.zeros(pred.shape[:-1])
     return _hits(true.argmax(axis=-1).astype(np.float64), pred, k)
 
 

@@ -26,6 +26,7 @@ Rate = float | LearningRateSchedule | Callable[[], float]
 
 _CLIPS = ("clipvalue", "clipnorm", "global_clipnorm")
 _POSITIVE = "(0, inf)"
+_TOO_MANY = 2**63  # batches: the core counts on from what is set, in 64 bits
 _OTHERS = ("loss_scale_factor", "gradient_accumulation_steps")
 _AVERAGE = ("use_ema", "ema_momentum", "ema_overwrite_frequency")
 
@@ -187,7 +188,11 @@ class Optimizer(Bound):
     @iterations.setter
     def iterations(self, value: int) -> None:
         steps = integer(value, self._at("iterations"), 0)
-        self._batches = steps * (self.gradient_accumulation_steps or 1)
+        batches = steps * (self.gradient_accumulation_steps or 1)
+        if batches >= _TOO_MANY:
+            where = self._at("iterations")
+            raise ValueError(f"{where}: expected below 2**63 batches, got {batches}")
+        self._batches = batches
 
     @property
     def batches(self) -> int:
