@@ -151,12 +151,17 @@ class Compilable(Layer):
     def _exam(
         self, data: Any, batch: int, steps: int | None, call: str = "validation_data"
     ) -> Exam:
-        """Return what to judge the model by: a feed, ``(x, y)`` or ``(x, y, w)``."""
+        """Return what to judge the model by: a feed, ``(x, y)`` or ``(x, y, w)``.
+
+        Validation begins with the first two batches of a generator each time, as in
+        Keras, which looks at them to learn the shapes.
+        """
+        kept = 2 if call == "validation_data" else 0
         if is_feed(data):
-            return Exam(Feed(data), batch, steps)
+            return Exam(Feed(data, kept=kept), batch, steps)
         x, y, weight = validation_triple(data)
         if is_feed(x):
             alone(call, y, weight)
-            return Exam(Feed(x), batch, steps)
+            return Exam(Feed(x, kept=kept), batch, steps)
         rows = self._rows(x, y, weight)
         return Exam(rows, batch, steps)

@@ -3,7 +3,7 @@
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence, Set
-from itertools import count
+from itertools import chain, count, islice
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -65,6 +65,9 @@ class Feed:
         The second may also have `on_epoch_begin` and `on_epoch_end`.
     shuffle : bool
         Permute the batches that are asked for by number.
+    kept : int
+        With how many of its first batches each pass over an iterator begins, which
+        cannot start anew.
 
     Attributes
     ----------
@@ -72,13 +75,15 @@ class Feed:
         Batches of a pass, if `source` knows.
     """
 
-    def __init__(self, source: Any, shuffle: bool = False) -> None:
+    def __init__(self, source: Any, shuffle: bool = False, kept: int = 0) -> None:
         self._source = source
         self._numbered = hasattr(type(source), "__getitem__")
         self.once = not self._numbered and iter(source) is source
         self.steps = self._length()
         known = self._numbered and shuffle and self.steps is not None
         self._seed = next_seed() if known else None
+        self._kept = kept if self.once else 0
+        self._first: list[Any] | None = None
         self._passes = 0
         self._batches: Iterator[Any] | None = None
 
@@ -92,6 +97,10 @@ class Feed:
         return None
 
     def _start(self) -> Iterator[Any]:
+        if self._kept:
+            if self._first is None:
+                self._first = list(islice(self._source, self._kept))
+            return chain(self._first, self._source)
         if not self._numbered:
             return iter(self._source)
         numbers: Any = count() if self.steps is None else range(self.steps)
@@ -113,7 +122,7 @@ class Feed:
 
     def rewind(self) -> None:
         """Let the next pass start at the beginning, as far as the source can."""
-        if not self.once:
+        if self._kept or not self.once:
             self._batches = None
 
     def tell(self, event: str) -> None:

@@ -67,7 +67,8 @@ class Trainer(Batchwise):
         validation_split : float
             Share of the rows, taken off the end before shuffling, to validate on.
         validation_data : tuple or iterable of batches, optional
-            ``(x, y)`` or ``(x, y, sample_weight)``; overrides the split.
+            ``(x, y)`` or ``(x, y, sample_weight)``; overrides the split. A generator is
+            validated on its first two batches each time, and then on the next ones.
         shuffle : bool or "batch"
             Permute the rows anew in each epoch, or whole batches of neighbours. Batches
             that come from a generator stay in its order.

@@ -8,7 +8,7 @@ import pytest
 from fitting import data, net
 
 import pynn
-from pynn import callbacks, utils
+from pynn import callbacks, layers, utils
 
 ROWS, BATCH, STEPS = 46, 16, 3
 
@@ -118,19 +118,45 @@ def test_validation(rng):
         (Loader(x, y), {}),
         (Again(x, y), {}),
         ((Loader(x, y), None), {}),
-        (for_ever(x, y), {"validation_steps": STEPS}),
+        (for_ever(x, y), {"validation_steps": 2}),
     ):
         model = compiled()
         history = model.fit(
             x, y, epochs=2, verbose=0, validation_data=given, **more
         ).history
         assert len(history["val_loss"]) == 2
-        again = model.evaluate(x, y, verbose=0)
+        rows = slice(2 * BATCH if more else ROWS)
+        again = model.evaluate(x[rows], y[rows], verbose=0)
         np.testing.assert_allclose(history["val_loss"][-1], again, rtol=1e-14)
     assert set(expected.history) == set(history)
     model.fit(x, y, verbose=0, validation_data=(x, y), validation_steps=1)
     first = model.evaluate(x[:32], y[:32], verbose=0)
     np.testing.assert_allclose(model.history.history["val_loss"], [first], rtol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("batches", "steps", "seen"),
+    [
+        (9, 2, [[1, 2], [1, 2], [1, 2]]),  # the first two each time, as in Keras
+        (9, 3, [[1, 2, 3], [1, 2, 4], [1, 2, 5]]),
+        (9, 1, [[1], [1], [1]]),
+        (4, 3, [[1, 2, 3], [1, 2, 4], [1, 2]]),
+        (3, None, [[1, 2, 3], [1, 2], [1, 2]]),
+        (1, None, [[1], [1], [1]]),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:.*ran out")
+def test_validation_on_a_generator(batches, steps, seen):
+    model = pynn.Sequential([pynn.Input((1,)), layers.Dense(1)])
+    model.compile(pynn.optimizers.SGD(0.0), "mae")
+    model.set_weights([np.ones((1, 1)), np.zeros(1)])
+    numbers = (np.full((2, 1), i, np.float64) for i in range(1, batches + 1))
+    given = ((x, np.zeros((2, 1))) for x in numbers)
+    x = np.zeros((4, 1))
+    history = model.fit(
+        x, x, epochs=3, verbose=0, validation_data=given, validation_steps=steps
+    )
+    assert history.history["val_loss"] == [np.mean(numbers) for numbers in seen]
 
 
 def test_class_weight(rng):

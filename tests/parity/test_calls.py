@@ -99,3 +99,46 @@ def test_line_of_an_evaluation(keras, data, capsys):
         parts = capsys.readouterr().out.split(" - ")
         keys.append([part.split(":")[0] for part in parts if ":" in part])
     assert keys == [["accuracy", "loss"]] * 2
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3])
+def test_validation_on_an_endless_generator(steps, keras, data):
+    x, y = data
+    found = []
+    for _, model in models(keras):
+        batches = ((x[i % 36 : i % 36 + 4], y[i % 36 : i % 36 + 4]) for i in range(99))
+        history = model.fit(
+            x,
+            y,
+            8,
+            3,
+            0,
+            validation_data=batches,
+            validation_steps=steps,
+            shuffle=False,
+        )
+        found.append(history.history["val_loss"])
+    np.testing.assert_allclose(found[1], found[0], **NEAR)
+
+
+def test_metric_of_ones_own(keras, data):
+    found = []
+    for k, model in models(keras):
+
+        class Sure(k.metrics.Metric):
+            def __init__(self, name="sure", **named):
+                super().__init__(name=name, **named)
+                self.total = self.add_weight(name="total", initializer="zeros")
+                self.count = self.add_variable((), "zeros", name="count")
+
+            def update_state(self, y_true, y_pred, sample_weight=None):
+                largest = np.max(np.asarray(y_pred), axis=-1)
+                self.total.assign_add(np.sum(largest).astype("float32"))
+                self.count.assign(self.count + float(len(largest)))
+
+            def result(self):
+                return self.total / self.count
+
+        model.compile("sgd", "sparse_categorical_crossentropy", metrics=[Sure()])
+        found.append(plain(model.evaluate(*data, 8, verbose=0, return_dict=True)))
+    assert_same(found)
