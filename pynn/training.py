@@ -2,11 +2,13 @@
 """What a model can do with data: fit, evaluate, predict."""
 
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from pynn import config
 from pynn._batchwise import Batchwise
 from pynn._checks import flag, integer
 from pynn._exam import Exam, batches, predict_rows
@@ -17,6 +19,7 @@ from pynn._stepper import start
 from pynn._stream import Stream
 from pynn._variables import Array
 from pynn.callbacks import CallbackList, History
+from pynn.data import user_level
 from pynn.predictor import Predictor
 
 __all__ = ["DivergenceWarning", "Trainer"]
@@ -101,8 +104,11 @@ class Trainer(Batchwise):
             If an argument does not fit; the model is as before.
         """
         self._needs_compile("fit")
-        steps = _count(steps_per_epoch, "fit: steps_per_epoch")
-        exam_steps = _count(validation_steps, "fit: validation_steps")
+        steps = _steps(steps_per_epoch, "fit: steps_per_epoch")
+        judged = validation_data is not None or not _is_zero(validation_split)
+        exam_steps = (_steps if judged else _count)(
+            validation_steps, "fit: validation_steps"
+        )
         asked = _count(batch_size, "fit: batch_size")
         size = _count(validation_batch_size, "fit: validation_batch_size")
         run, exam = self._prepare_fit(
@@ -112,7 +118,8 @@ class Trainer(Batchwise):
             (steps, exam_steps),
             shuffle,
         )
-        span = initial_epoch, epochs
+        most = config.max_epochs()
+        span = initial_epoch, _limited(epochs, most, "fit: epochs")
         plan = Fit(span, verbose, validation_freq, exam, max_seconds)
         return plan.run(self, run, callbacks)
 
@@ -184,7 +191,7 @@ class Trainer(Batchwise):
             the order of `compile`.
         """
         self._needs_compile("evaluate")
-        asked = _count(steps, "evaluate: steps")
+        asked = _steps(steps, "evaluate: steps")
         batch = _count(batch_size, "evaluate: batch_size")
         if is_feed(x):
             exam = self._exam((x, y, sample_weight), 32, asked, "evaluate")
@@ -217,7 +224,7 @@ class Trainer(Batchwise):
             How many batches to take; all unless given.
         callbacks : list of Callback, optional
         """
-        asked = _count(steps, "predict: steps")
+        asked = _steps(steps, "predict: steps")
         batch = _count(batch_size, "predict: batch_size")
         if verbose == "auto":
             verbose = int(sys.stdout is not None and sys.stdout.isatty())
@@ -284,6 +291,21 @@ class Trainer(Batchwise):
 def _count(value: Any, where: str) -> int | None:
     """Return a number of things that may be left open."""
     return None if value is None else integer(value, where, 1)
+
+
+def _steps(value: Any, where: str) -> int | None:
+    """Return a number of steps that may be left open, below the limit that is set."""
+    most = config.max_steps_per_epoch()
+    steps: int | None = _limited(_count(value, where), most, where)
+    return steps
+
+
+def _limited(asked: Any, most: int | None, where: str) -> Any:
+    """Return `most`, with a warning, in place of more or of no limit at all."""
+    if most is None or (asked is not None and integer(asked, where, 0) <= most):
+        return asked
+    warnings.warn(f"{where}: limited to {most} by config", stacklevel=user_level())
+    return most
 
 
 def _size(rows: int, steps: int | None) -> int:

@@ -219,3 +219,54 @@ def test_what_is_printed(verbose, rng, capsys):
     assert "accuracy" in capsys.readouterr().out
     model.predict(x)
     assert capsys.readouterr().out == ""
+
+
+@pytest.fixture
+def limits():
+    """Three epochs, two steps."""
+    config = pynn.config
+    config.set_max_epochs(3)
+    config.set_max_steps_per_epoch(2)
+    assert (config.max_epochs(), config.max_steps_per_epoch()) == (3, 2)
+    yield
+    config.set_max_epochs(None)
+    config.set_max_steps_per_epoch(None)
+
+
+def losses_of(**arguments):
+    """Mean numbers of the rows that each epoch saw; tests/parity asks Keras, too."""
+    model = pynn.Sequential([pynn.Input((1,)), pynn.layers.Dense(1)])
+    model.compile(optimizers.SGD(0.0), "mae")
+    model.set_weights([np.ones((1, 1)), np.zeros(1)])
+    x = np.arange(24.0)
+    found = model.fit(x, 0 * x, verbose=0, shuffle=False, **arguments).history
+    return found["loss"], found.get("val_loss"), model
+
+
+def test_limits_of_config(limits):
+    with pytest.warns(UserWarning, match="limited to") as told:
+        assert losses_of(epochs=5, batch_size=4)[0] == [3.5, 11.5, 19.5]
+    assert [str(w.message) for w in told] == [
+        "fit: steps_per_epoch: limited to 2 by config",
+        "fit: epochs: limited to 3 by config",
+    ]
+    assert {w.filename for w in told} == {__file__}
+    assert losses_of(epochs=2, batch_size=4, steps_per_epoch=1)[0] == [1.5, 5.5]
+    x = np.arange(24.0)
+    with pytest.warns(UserWarning, match="limited to 2"):
+        _, judged, model = losses_of(batch_size=4, validation_data=(x, 0 * x))
+    assert judged == [3.5]
+    with pytest.warns(UserWarning, match="evaluate: steps: limited to 2"):
+        assert model.evaluate(x, 0 * x, 4, 0) == 3.5
+    with pytest.warns(UserWarning, match="predict: steps: limited to 2"):
+        assert len(model.predict(x, 4, 0)) == 8
+    with pytest.raises(ValueError, match="fit: epochs: expected an integer"):
+        losses_of(epochs="many", steps_per_epoch=1)
+
+
+def test_bad_limits():
+    for set_limit in (pynn.config.set_max_epochs, pynn.config.set_max_steps_per_epoch):
+        with pytest.raises(
+            ValueError, match=r"max_.*: expected an integer >= 1, got 0"
+        ):
+            set_limit(0)

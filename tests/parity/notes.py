@@ -134,7 +134,6 @@ ABSENT: dict[str, str] = {
     r"config\.(set_)?dtype_policy": _DTYPE,
     r"config\.\w*traceback_filtering\w*": "tracebacks are short anyway",
     r"config\.enable_unsafe_deserialization": "loading never runs code",
-    r"config\.(set_)?max_(epochs|steps_per_epoch)": _RARE,
     r"(config|utils)\.\w+_interactive_logging(_enabled)?": "verbose=0 is silent",
     r"utils\.Progbar": "the bar is callbacks.ProgbarLogger",
     r"utils\.(de)?serialize_keras_object": "in keras.saving",

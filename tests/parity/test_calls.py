@@ -142,3 +142,29 @@ def test_metric_of_ones_own(keras, data):
         model.compile("sgd", "sparse_categorical_crossentropy", metrics=[Sure()])
         found.append(plain(model.evaluate(*data, 8, verbose=0, return_dict=True)))
     assert_same(found)
+
+
+def test_limits_of_config(keras, data):
+    x, y = data
+    found = []
+    for k, model in models(keras):
+        k.config.set_max_epochs(3)
+        k.config.set_max_steps_per_epoch(2)
+        told: list[float] = []
+        for arguments in ({"batch_size": 4}, {}, {"steps_per_epoch": 1}):
+            fitted = model.fit(
+                x,
+                y,
+                epochs=4,
+                verbose=0,
+                shuffle=False,
+                **arguments,
+                validation_data=(x, y),
+            ).history
+            told += [*fitted["loss"], *fitted["val_loss"]]
+        told += model.evaluate(x, y, 4, verbose=0)
+        told.append(len(model.predict(x, 4, verbose=0)))
+        k.config.set_max_epochs(None)
+        k.config.set_max_steps_per_epoch(None)
+        found.append(told)
+    np.testing.assert_allclose(found[1], found[0], **NEAR)
