@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from smallfit import X, Y, small_model
 
+from pynn import utils
 from pynn.callbacks import CallbackList
 
 
@@ -24,7 +25,7 @@ class Terminal(io.StringIO):
 def terminal(monkeypatch):
     """A terminal that remembers, as the progress bar's standard output."""
     screen = Terminal()
-    monkeypatch.setattr("pynn.callbacks._progress.sys", SimpleNamespace(stdout=screen))
+    monkeypatch.setattr("pynn.utils._progbar.sys", SimpleNamespace(stdout=screen))
     return screen
 
 
@@ -92,7 +93,7 @@ def test_bar_on_a_terminal(terminal):
 def clock(monkeypatch):
     """A clock that stands still until it is set."""
     now = [100.0]
-    monkeypatch.setattr("pynn.callbacks._progress.time.perf_counter", lambda: now[0])
+    monkeypatch.setattr("pynn.utils._progbar.time.perf_counter", lambda: now[0])
     return now
 
 
@@ -114,15 +115,14 @@ def test_bar_moves(terminal, clock):
     hooks.progress(51, {"loss": 0.25})
     assert terminal.getvalue() == shown, "drawn again within 50 ms"
     clock[0] += 0.05
-    hooks.progress(100, {"loss": 0.25})
+    hooks.progress(100, {"loss": 123.25})
     assert terminal.getvalue().count("\r") == 1
     clock[0] += 1.0
-    hooks.on_epoch_end(0, {"a": 1.0})
+    hooks.on_epoch_end(0, {"loss": 0.25})
     last = plain(terminal.getvalue().split("\r")[-1])
     # Shorter than what was there, so blanks cover the rest of it.
-    assert (
-        last == "200/200 ━━━━━━━━━━━━━━━━━━━━ 2s 10ms/step - a: 1.0000" + " " * 3 + "\n"
-    )
+    shown = "200/200 ━━━━━━━━━━━━━━━━━━━━ 2s 10ms/step - loss: 0.2500"
+    assert last == shown + " " * 2 + "\n"
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def test_plain_characters_where_there_are_no_others(monkeypatch, clock):
 
 
 def test_bar_is_cut_to_the_screen(terminal, clock, monkeypatch):
-    monkeypatch.setattr("pynn.callbacks._progress._columns", lambda: 50)
+    monkeypatch.setattr("pynn.utils._progbar._columns", lambda: 50)
     hooks = progress(4)
     clock[0] += 1.0
     hooks.progress(1, {"a_metric_with_a_long_name": 0.5})
@@ -200,3 +200,46 @@ def test_no_standard_output(monkeypatch):
     model.fit(X, Y, verbose=2)
     model.evaluate(X, Y, verbose=1)
     assert len(model.predict(X, verbose=1)) == len(X)
+
+
+def test_progbar_takes_means(terminal, clock):
+    bar = utils.Progbar(8, width=4, stateful_metrics=["rate"], unit_name="file")
+    clock[0] += 1.0
+    bar.update(2, [("loss", 1.0), ("rate", 5.0)])
+    clock[0] += 1.0
+    bar.add(2, [("loss", 2.0), ("rate", 6.0)])
+    shown = [plain(part) for part in terminal.getvalue().split("\r")]
+    assert shown == [
+        "2/8 ━━━━ 3s 500ms/file - loss: 1.0000 - rate: 5.0000",
+        "4/8 ━━━━ 2s 500ms/file - loss: 1.5000 - rate: 6.0000",
+    ]
+    bar.update(8, [("loss", 4.0)])  # the end: what is given then stands
+    last = plain(terminal.getvalue().split("\r")[-1])
+    assert last == "8/8 ━━━━ 2s 250ms/file - loss: 4.0000 - rate: 6.0000\n"
+
+
+def test_progbar_of_unknown_length(terminal, clock):
+    bar = utils.Progbar(None, stateless_metrics=["loss"])
+    for step in (1, 2):
+        clock[0] += 1.0
+        bar.update(step, [("loss", float(step)), ("seen", step)])
+    last = plain(terminal.getvalue().split("\r")[-1])
+    assert last.startswith("2/Unknown ━")
+    assert last.endswith(" 0s 1s/step - loss: 1.5000 - seen: 2.0000")
+    bar.update(2, finalize=True)
+    assert terminal.getvalue().endswith("\n")
+
+
+def test_progbar_into_a_file(capsys, clock):
+    for verbose in (0, 1, 2):
+        bar = utils.Progbar(2, verbose=verbose)
+        bar.update(1, [("loss", 1.0)])
+        bar.update(2, [("loss", [2.0, 4.0])])
+    assert capsys.readouterr().out == "2/2 - 0s - 0s/step - loss: 3.0000\n" * 2
+
+
+def test_what_progbar_refuses():
+    with pytest.raises(ValueError, match="either stateful_metrics or stateless"):
+        utils.Progbar(2, stateful_metrics=[], stateless_metrics=[])
+    with pytest.raises(ValueError, match="target: expected an integer >= 0, got -1"):
+        utils.Progbar(-1)

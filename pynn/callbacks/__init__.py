@@ -8,8 +8,9 @@ from pynn.callbacks._checkpoint import ModelCheckpoint
 from pynn.callbacks._list import CallbackList
 from pynn.callbacks._logging import CSVLogger, LearningRateScheduler
 from pynn.callbacks._monitor import EarlyStopping, ReduceLROnPlateau, TerminateOnNaN
-from pynn.callbacks._progress import ProgbarLogger, verbosity
+from pynn.callbacks._progress import ProgbarLogger
 from pynn.callbacks._tensorboard import TensorBoard
+from pynn.utils._progbar import verbosity
 
 __all__ = [
     "BackupAndRestore",

@@ -8,7 +8,8 @@ from functools import cache
 from typing import Any, Self
 
 from pynn.callbacks._base import Callback, History, Logs
-from pynn.callbacks._progress import ProgbarLogger, verbosity
+from pynn.callbacks._progress import ProgbarLogger
+from pynn.utils._progbar import verbosity
 
 
 def as_callbacks(given: Any) -> list[Callback]:

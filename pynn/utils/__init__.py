@@ -19,11 +19,13 @@ from pynn.utils._data import (
     split_dataset,
     unpack_x_y_sample_weight,
 )
+from pynn.utils._progbar import Progbar
 
 Sequence = PyDataset
 
 __all__ = [
     "CustomObjectScope",
+    "Progbar",
     "PyDataset",
     "Sequence",
     "clear_session",

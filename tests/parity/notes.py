@@ -135,7 +135,6 @@ ABSENT: dict[str, str] = {
     r"config\.\w*traceback_filtering\w*": "tracebacks are short anyway",
     r"config\.enable_unsafe_deserialization": "loading never runs code",
     r"(config|utils)\.\w+_interactive_logging(_enabled)?": "verbose=0 is silent",
-    r"utils\.Progbar": "the bar is callbacks.ProgbarLogger",
     r"utils\.(de)?serialize_keras_object": "in keras.saving",
     r"utils\.get_file": "nothing is downloaded but data sets",
     r"activations\.(glu|sparsemax|threshold)": _RARE,
