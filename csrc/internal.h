@@ -202,6 +202,17 @@ void pynn_refresh(const pynn_plan *plan, const char *params);
 void pynn_move(const pynn_plan *plan, const struct pynn_apply *apply, int64_t at,
                int64_t ld, const struct pynn_gradient *gradient);
 
+/* tasks.c: cuts `rows` rows of parameters, as wide as the input, by so many columns. */
+pynn_status pynn_tasks_by_columns(pynn_plan *plan, int32_t index, int64_t rows,
+                                  int64_t columns);
+/* Gradient and update of a task; rows of parameters are ld elements apart. The gradient
+ * goes to g, whose rows are ldg apart; `rows` are those of the batch. */
+typedef void pynn_task_gradient(const pynn_plan *plan, const struct pynn_task *task,
+                                int64_t rows, int accumulate, char *g, int64_t ldg);
+void pynn_run_task(const pynn_plan *plan, const struct pynn_task *task, int64_t ld,
+                   pynn_task_gradient *gradient, int64_t rows,
+                   const struct pynn_apply *apply, char *scratch);
+
 /* op_activity.c: adds the penalties of op `index` to the block's row losses. */
 void pynn_activity_penalties(const struct pynn_block *block, int32_t index,
                              double *row_loss);

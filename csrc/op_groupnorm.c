@@ -109,13 +109,8 @@ static void backward(const struct pynn_block *block, int32_t index)
 static pynn_status plan_tasks(pynn_plan *plan, int32_t index)
 {
     const struct pynn_op *op = &plan->ops[index];
-    int64_t width = pynn_pad(plan->tensors[op->in].width);
-    for (int64_t c = 0; c < width; c += TASK_COLUMNS) {
-        int64_t end = width - c < TASK_COLUMNS ? width : c + TASK_COLUMNS;
-        struct pynn_task task = {index, 0, has_gamma(op) + has_beta(op), c, end};
-        PYNN_TRY(pynn_plan_add_task(plan, task));
-    }
-    return PYNN_OK;
+    int64_t rows = has_gamma(op) + has_beta(op);
+    return pynn_tasks_by_columns(plan, index, rows, TASK_COLUMNS);
 }
 
 /* The gradients of the task's columns go to g, whose rows are ldg elements apart. */
@@ -144,19 +139,8 @@ static void gradient(const pynn_plan *plan, const struct pynn_task *task, int64_
 static void run_task(const pynn_plan *plan, const struct pynn_task *task, int64_t rows,
                      const struct pynn_apply *apply, char *scratch)
 {
-    const struct pynn_op *op = &plan->ops[task->op];
-    int64_t ld = plan->tensors[op->in].ld, ldg = task->c1 - task->c0;
-    int64_t at = op->params + task->c0;
-    char *g = scratch;
-    if (apply->grads) {
-        g = apply->grads + (size_t)at * plan->esize;
-        ldg = ld;
-    }
-    gradient(plan, task, rows, apply->accumulate, g, ldg);
-    struct pynn_gradient whole = {(size_t)task->r1, (size_t)(task->c1 - task->c0), g,
-                                  (size_t)ldg};
-    if (apply->args || apply->runs)
-        pynn_move(plan, apply, at, ld, &whole);
+    int64_t ld = plan->tensors[plan->ops[task->op].in].ld;
+    pynn_run_task(plan, task, ld, gradient, rows, apply, scratch);
 }
 
 const struct pynn_op_class pynn_op_group_norm = {

@@ -212,13 +212,8 @@ static void backward(const struct pynn_block *block, int32_t index)
 static pynn_status plan_tasks(pynn_plan *plan, int32_t index)
 {
     const struct pynn_op *op = &plan->ops[index];
-    int64_t width = pynn_pad(plan->tensors[op->in].width);
-    for (int64_t c = 0; c < width; c += TASK_COLUMNS) {
-        int64_t end = width - c < TASK_COLUMNS ? width : c + TASK_COLUMNS;
-        struct pynn_task task = {index, 0, has_gamma(op) + has_beta(op), c, end};
-        PYNN_TRY(pynn_plan_add_task(plan, task));
-    }
-    return PYNN_OK;
+    int64_t rows = has_gamma(op) + has_beta(op);
+    return pynn_tasks_by_columns(plan, index, rows, TASK_COLUMNS);
 }
 
 /* The gradients lie in the workspace, in the order of the parameters. */

@@ -160,18 +160,8 @@ static void run_task(const pynn_plan *plan, const struct pynn_task *task, int64_
                      const struct pynn_apply *apply, char *scratch)
 {
     const struct pynn_op *op = &plan->ops[task->op];
-    int64_t ld = stride(op, plan->tensors[op->in].width), ldg = task->c1 - task->c0;
-    int64_t at = op->params + task->r0 * ld + task->c0;
-    char *g = scratch;
-    if (apply->grads) {
-        g = apply->grads + (size_t)at * plan->esize;
-        ldg = ld;
-    }
-    gradient(plan, task, rows, apply->accumulate, g, ldg);
-    struct pynn_gradient whole = {(size_t)(task->r1 - task->r0),
-                                  (size_t)(task->c1 - task->c0), g, (size_t)ldg};
-    if (apply->args || apply->runs)
-        pynn_move(plan, apply, at, ld, &whole);
+    int64_t ld = stride(op, plan->tensors[op->in].width);
+    pynn_run_task(plan, task, ld, gradient, rows, apply, scratch);
 }
 
 const struct pynn_op_class pynn_op_prelu = {
