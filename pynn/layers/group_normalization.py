@@ -3,18 +3,15 @@
 
 from typing import Any
 
-from pynn import initializers
-from pynn._checks import flag, integer, real
+from pynn._checks import integer
 from pynn._lowering import Lowering
 from pynn._ops import MAX_DIMS
-from pynn._variables import Variable
 from pynn.layers._axes import along, number_of
-from pynn.layers.base import Layer, Shape
+from pynn.layers._scaled import Scaled
+from pynn.layers.base import Shape
 
-_TERMS = [f"{w}_{t}" for t in ("regularizer", "constraint") for w in ("beta", "gamma")]
 
-
-class GroupNormalization(Layer):
+class GroupNormalization(Scaled):
     """``(x - mean) / sqrt(variance + epsilon) * gamma + beta`` with mean and variance
     (biased) of each sample over a group of channels and all other axes.
 
@@ -43,9 +40,6 @@ class GroupNormalization(Layer):
         If an argument is unknown or out of range, or does not go with the input.
     """
 
-    gamma: Variable | None = None
-    beta: Variable | None = None
-
     def __init__(
         self,
         groups: int = 32,
@@ -67,26 +61,15 @@ class GroupNormalization(Layer):
         if self.groups == 0:
             raise ValueError("GroupNormalization: groups: expected -1 or more, not 0")
         self.axis = integer(axis, "GroupNormalization: axis", -MAX_DIMS)
-        self.epsilon = real(epsilon, "GroupNormalization: epsilon", "[0, inf)")
-        self.center = flag(center, "GroupNormalization: center")
-        self.scale = flag(scale, "GroupNormalization: scale")
-        self.beta_initializer = initializers.get(beta_initializer)
-        self.gamma_initializer = initializers.get(gamma_initializer)
-        self._take_terms(dict(zip(_TERMS, given, strict=True)))
+        starts = beta_initializer, gamma_initializer
+        self._take_scaling(epsilon, center, scale, starts, given)
 
     def build(self, input_shape: Shape) -> None:
-        shape = (self._channels(input_shape),)
+        channels = self._channels(input_shape)
         if self.groups == -1:
-            self.groups = shape[0]
+            self.groups = channels
         self.compute_output_shape(input_shape)
-        names = {"gamma": self.gamma_initializer} if self.scale else {}
-        names |= {"beta": self.beta_initializer} if self.center else {}
-        block = self.add_block(len(names), *shape) if names else None
-        for i, (name, start) in enumerate(names.items()):
-            assert block is not None
-            kept, terms = slice(i, i + 1), self._terms_of(name)
-            made = self.place_weight(name, block, kept, shape, start, *terms)
-            setattr(self, name, made)
+        self._place_scaling((channels,))
         super().build(input_shape)
 
     def _channels(self, input_shape: Shape) -> int:
@@ -127,10 +110,5 @@ class GroupNormalization(Layer):
         return super().get_config() | {
             "groups": self.groups,
             "axis": self.axis,
-            "epsilon": self.epsilon,
-            "center": self.center,
-            "scale": self.scale,
-            "beta_initializer": initializers.serialize(self.beta_initializer),
-            "gamma_initializer": initializers.serialize(self.gamma_initializer),
-            **self._terms_config(),
+            **self._scaling_config(),
         }

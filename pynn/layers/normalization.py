@@ -3,16 +3,17 @@
 
 from typing import Any
 
-from pynn import constraints, initializers, regularizers
+from pynn import initializers
 from pynn._checks import flag, integer, real
 from pynn._lowering import Lowering
 from pynn._ops import MAX_DIMS
 from pynn._variables import Variable
 from pynn.layers._axes import along, number_of
-from pynn.layers.base import Layer, Shape
+from pynn.layers._scaled import Scaled, place_rows
+from pynn.layers.base import Shape
 
 
-class BatchNormalization(Layer):
+class BatchNormalization(Scaled):
     """``(x - mean) / sqrt(variance + epsilon) * gamma + beta`` for each index along an
     axis.
 
@@ -57,8 +58,6 @@ moving_variance_initializer : str or Initializer
         If an argument is unknown or out of range, or the input has no such axis.
     """
 
-    gamma: Variable | None = None
-    beta: Variable | None = None
     moving_mean: Variable | None = None
     moving_variance: Variable | None = None
 
@@ -84,53 +83,27 @@ moving_variance_initializer : str or Initializer
         super().__init__(**common)
         self.axis = integer(axis, "BatchNormalization: axis", -MAX_DIMS)
         self.momentum = real(momentum, "BatchNormalization: momentum", "[0, 1]")
-        self.epsilon = real(epsilon, "BatchNormalization: epsilon", "[0, inf)")
-        self.center = flag(center, "BatchNormalization: center")
-        self.scale = flag(scale, "BatchNormalization: scale")
         for name, value in (("renorm", renorm), ("synchronized", synchronized)):
             if flag(value, f"BatchNormalization: {name}"):
                 raise ValueError(f"BatchNormalization: {name} is not supported")
-        self.beta_initializer = initializers.get(beta_initializer)
-        self.gamma_initializer = initializers.get(gamma_initializer)
+        self._take_scaling(
+            epsilon,
+            center,
+            scale,
+            (beta_initializer, gamma_initializer),
+            (beta_regularizer, gamma_regularizer, beta_constraint, gamma_constraint),
+        )
         self.moving_mean_initializer = initializers.get(moving_mean_initializer)
         self.moving_variance_initializer = initializers.get(moving_variance_initializer)
-        self.beta_regularizer = regularizers.get(beta_regularizer)
-        self.gamma_regularizer = regularizers.get(gamma_regularizer)
-        self.beta_constraint = constraints.get(beta_constraint)
-        self.gamma_constraint = constraints.get(gamma_constraint)
 
     def build(self, input_shape: Shape) -> None:
-        width = self._width(self.compute_output_shape(input_shape))
-        shape, rows = (width,), [slice(i, i + 1) for i in range(2)]
-        if self.scale or self.center:
-            block = self.add_block(self.scale + self.center, width)
-        if self.scale:
-            self.gamma = self.place_weight(
-                "gamma",
-                block,
-                rows[0],
-                shape,
-                self.gamma_initializer,
-                self.gamma_regularizer,
-                self.gamma_constraint,
-            )
-        if self.center:
-            self.beta = self.place_weight(
-                "beta",
-                block,
-                rows[self.scale],
-                shape,
-                self.beta_initializer,
-                self.beta_regularizer,
-                self.beta_constraint,
-            )
-        moving = self.add_block(2, width, moving=True)
-        self.moving_mean = self.place_weight(
-            "moving_mean", moving, rows[0], shape, self.moving_mean_initializer
-        )
-        self.moving_variance = self.place_weight(
-            "moving_variance", moving, rows[1], shape, self.moving_variance_initializer
-        )
+        shape = (self._width(self.compute_output_shape(input_shape)),)
+        self._place_scaling(shape)
+        starts = {
+            "moving_mean": self.moving_mean_initializer,
+            "moving_variance": self.moving_variance_initializer,
+        }
+        place_rows(self, starts, shape, moving=True)
         super().build(input_shape)
 
     def _width(self, input_shape: Shape) -> int:
@@ -162,17 +135,10 @@ moving_variance_initializer : str or Initializer
         return along(lowering, x, self.sample_shape(self.input_shape), axis, emit)
 
     def get_config(self) -> dict[str, Any]:
-        parts = ("beta", "gamma", "moving_mean", "moving_variance")
-        started = {f"{part}_initializer" for part in parts}
+        moving = ("moving_mean_initializer", "moving_variance_initializer")
         return super().get_config() | {
             "axis": self.axis,
             "momentum": self.momentum,
-            "epsilon": self.epsilon,
-            "center": self.center,
-            "scale": self.scale,
-            **{n: initializers.serialize(getattr(self, n)) for n in sorted(started)},
-            "beta_regularizer": regularizers.serialize(self.beta_regularizer),
-            "gamma_regularizer": regularizers.serialize(self.gamma_regularizer),
-            "beta_constraint": constraints.serialize(self.beta_constraint),
-            "gamma_constraint": constraints.serialize(self.gamma_constraint),
+            **{name: initializers.serialize(getattr(self, name)) for name in moving},
+            **self._scaling_config(),
         }

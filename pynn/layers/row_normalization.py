@@ -6,14 +6,13 @@ from math import prod
 from typing import Any, ClassVar
 
 from pynn import initializers
-from pynn._checks import flag, integer, real
+from pynn._checks import integer, real
 from pynn._lowering import Lowering
 from pynn._variables import Variable
+from pynn.layers._scaled import TERMS, Scaled, place_rows
 from pynn.layers.base import Layer, Shape
 
 Axes = int | Sequence[int]
-
-_TERMS = [f"{w}_{t}" for t in ("regularizer", "constraint") for w in ("beta", "gamma")]
 
 
 class RowNormalization(Layer):
@@ -48,16 +47,6 @@ class RowNormalization(Layer):
             )
         return shape[last[0] - 1 :]
 
-    def _place(self, names: dict[str, Any], input_shape: Shape) -> list[Variable]:
-        """Make weights as large as a sample's last axes, from initializers by name."""
-        shape = self._joined(input_shape)
-        block = self.add_block(len(names), prod(shape))
-        made = []
-        for i, (name, start) in enumerate(names.items()):
-            kept, terms = slice(i, i + 1), self._terms_of(name)
-            made.append(self.place_weight(name, block, kept, shape, start, *terms))
-        return made
-
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         shape = self._joined(input_shape)
         for weight in self.weights[:1]:
@@ -86,7 +75,7 @@ class RowNormalization(Layer):
         return super().get_config() | {"axis": self.axis}
 
 
-class LayerNormalization(RowNormalization):
+class LayerNormalization(Scaled, RowNormalization):
     """``(x - mean) / sqrt(variance + epsilon) * gamma + beta`` with mean and variance
     (biased) of each sample over the last axes.
 
@@ -112,8 +101,6 @@ class LayerNormalization(RowNormalization):
     """
 
     kind = "layer"
-    gamma: Variable | None = None
-    beta: Variable | None = None
 
     def __init__(
         self,
@@ -125,32 +112,18 @@ class LayerNormalization(RowNormalization):
         gamma_initializer: Any = "ones",
         **common: Any,
     ) -> None:
-        terms = {name: common.pop(name, None) for name in _TERMS}
+        terms = [common.pop(name, None) for name in TERMS]
         super().__init__(axis, common)
-        self._take_terms(terms)
-        self.epsilon = real(epsilon, "LayerNormalization: epsilon", "[0, inf)")
-        self.center = flag(center, "LayerNormalization: center")
-        self.scale = flag(scale, "LayerNormalization: scale")
-        self.beta_initializer = initializers.get(beta_initializer)
-        self.gamma_initializer = initializers.get(gamma_initializer)
+        starts = beta_initializer, gamma_initializer
+        self._take_scaling(epsilon, center, scale, starts, terms)
 
     def build(self, input_shape: Shape) -> None:
-        names = {"gamma": self.gamma_initializer} if self.scale else {}
-        names |= {"beta": self.beta_initializer} if self.center else {}
         self.compute_output_shape(input_shape)
-        for weight in self._place(names, input_shape) if names else ():
-            setattr(self, weight.name, weight)
+        self._place_scaling(self._joined(input_shape))
         super().build(input_shape)
 
     def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {
-            "epsilon": self.epsilon,
-            "center": self.center,
-            "scale": self.scale,
-            "beta_initializer": initializers.serialize(self.beta_initializer),
-            "gamma_initializer": initializers.serialize(self.gamma_initializer),
-            **self._terms_config(),
-        }
+        return super().get_config() | self._scaling_config()
 
 
 class RMSNormalization(RowNormalization):
@@ -175,7 +148,8 @@ class RMSNormalization(RowNormalization):
 
     def build(self, input_shape: Shape) -> None:
         self.compute_output_shape(input_shape)
-        (self.scale,) = self._place({"scale": initializers.get("ones")}, input_shape)
+        start = {"scale": initializers.get("ones")}
+        place_rows(self, start, self._joined(input_shape))
         super().build(input_shape)
 
     def get_config(self) -> dict[str, Any]:
