@@ -171,6 +171,22 @@ def test_weights_that_change():
         assert np.isnan(outputs(rows)[..., 3]).all(), rows
 
 
+def test_a_forward_pass_does_not_know_the_weights():
+    """What the backward pass before it saw of them may be over."""
+    real = REALS["float32"]
+    case = case_of((65, 70, 150, 0.9), real)
+    case.x[:, :, 5] = 0
+    plan, params = make_plan(case, real, case.rows), flat_params(case, real)
+    x, dy = case.x.astype(real.type), case.dy.astype(real.type)
+    y = np.empty((case.rows, *case.out), real.type)
+    for value in (0.0, np.inf):
+        params.reshape(-1, padded(150))[5, 3] = value
+        plan.forward(params, None, x, None, None, 0, case.rows, y, None)
+        assert np.isfinite(y[..., 3]).any() == np.isfinite(value)
+        grads, dx = np.empty_like(params), np.empty_like(x)
+        plan.backward(params, None, dy, case.rows, grads, dx)
+
+
 @pytest.mark.usefixtures("isa", "threads")
 @pytest.mark.parametrize("isa", ISAS, indirect=True)
 @pytest.mark.parametrize("dtype", REALS)

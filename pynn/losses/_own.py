@@ -10,6 +10,7 @@ import numpy as np
 
 from pynn._elementwise import steps
 from pynn._values import Values
+from pynn._variables import sealed
 
 Call = Callable[[Any, Any], Any]
 
@@ -22,9 +23,7 @@ def arguments(y_true: Any, y_pred: Any) -> tuple[Values, Values]:
         true = true[..., None]
     elif true.ndim == pred.ndim + 1 and true.shape[-1] == 1:
         true = true[..., 0]
-    true, pred = true.view(), pred.view()
-    true.flags.writeable = pred.flags.writeable = False
-    return true, pred
+    return sealed(true), sealed(pred)
 
 
 def sample_values(call: Call, true: Values, pred: Values, name: str) -> Values:
